@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#ifndef FW_BASE_BASE_H
+#define FW_BASE_BASE_H
+/*
+ * The ground floor: memory, text, growing arrays and whole files. Nothing here knows firewalls or
+ * diagnostics, so functions that meet the world hand back an errno value; every floor above turns
+ * that into a diagnostic. Memory never runs out quietly: exhaustion aborts the process.
+ */
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define FW_PRINTF(format, first) __attribute__((format(printf, format, first)))
+/** Runs fini(&variable) when the variable leaves its scope. */
+#define FW_AUTO(fini)	 __attribute__((cleanup(fini)))
+#define FW_LENGTH(array) (sizeof(array) / sizeof((array)[0]))
+
+/* ---- heap ------------------------------------------------------------------------------- */
+
+/** Zeroed memory for free(3); aborts when there is none. */
+void *fw_alloc(size_t size);
+/** Resizes an array for free(3); aborts on overflow or exhaustion. New items are not zeroed. */
+void *fw_resize(void *items, size_t count, size_t item_size);
+
+/* ---- slices: text that somebody else owns, not NUL-terminated ---------------------------- */
+
+struct fw_slice {
+	const char *data;
+	size_t length;
+};
+
+#define FW_SLICE(literal) ((struct fw_slice){(literal), sizeof(literal) - 1})
+
+struct fw_slice fw_slice(const char *text);
+bool fw_slice_equal(struct fw_slice a, struct fw_slice b);
+bool fw_slice_is(struct fw_slice slice, const char *text);
+/** Orders by bytes, the shorter one first where one begins the other. */
+int fw_slice_compare(struct fw_slice a, struct fw_slice b);
+/** Cuts white space (space and tab) off both ends. */
+struct fw_slice fw_slice_trim(struct fw_slice slice);
+/**
+ * Cuts *rest at the first `separator`: returns what stands before it and leaves what follows in
+ * *rest. Without a separator all of it is returned and *rest becomes empty with data NULL.
+ */
+struct fw_slice fw_slice_cut(struct fw_slice *rest, char separator);
+/** Decimal digits only, no sign, at most `limit`. False leaves *out_value as it was. */
+bool fw_slice_to_uint(struct fw_slice slice, uint64_t limit, uint64_t *out_value);
+
+/* ---- arena: memory that is freed all at once --------------------------------------------- */
+
+struct fw_arena_block;
+
+/** A zeroed struct is an empty arena. */
+struct fw_arena {
+	struct fw_arena_block *block;
+};
+
+/** A place in an arena to go back to; valid while the arena lives. */
+struct fw_arena_mark {
+	struct fw_arena_block *block;
+	size_t used;
+};
+
+void fw_arena_fini(struct fw_arena *arena);
+/** Zeroed memory, aligned for any type; never NULL, even for size 0. */
+void *fw_arena_alloc(struct fw_arena *arena, size_t size);
+#define FW_ARENA_NEW(arena, type)	   ((type *)fw_arena_alloc((arena), sizeof(type)))
+#define FW_ARENA_ARRAY(arena, type, count) ((type *)fw_arena_array((arena), (count), sizeof(type)))
+/** As fw_arena_alloc for count * item_size bytes; aborts when that overflows. */
+void *fw_arena_array(struct fw_arena *arena, size_t count, size_t item_size);
+/** A NUL-terminated copy. */
+char *fw_arena_text(struct fw_arena *arena, struct fw_slice text);
+char *fw_arena_printf(struct fw_arena *arena, const char *format, ...) FW_PRINTF(2, 3);
+struct fw_arena_mark fw_arena_mark(const struct fw_arena *arena);
+/** Frees what was allocated after the mark was taken. */
+void fw_arena_reset(struct fw_arena *arena, struct fw_arena_mark mark);
+
+/* ---- buf: a growing run of bytes ---------------------------------------------------------- */
+
+/** A zeroed struct is an empty buffer. `data` holds a NUL behind its `length` bytes once anything
+ * was added. */
+struct fw_buf {
+	char *data;
+	size_t length, capacity;
+};
+
+void fw_buf_fini(struct fw_buf *buf);
+void fw_buf_add(struct fw_buf *buf, const void *data, size_t length);
+void fw_buf_add_char(struct fw_buf *buf, char c);
+void fw_buf_add_text(struct fw_buf *buf, const char *text);
+void fw_buf_add_slice(struct fw_buf *buf, struct fw_slice slice);
+/** In decimal. Several times faster than fw_buf_printf, for the long lists. */
+void fw_buf_add_uint(struct fw_buf *buf, uint64_t value);
+void fw_buf_printf(struct fw_buf *buf, const char *format, ...) FW_PRINTF(2, 3);
+/** Makes room for `length` more bytes and returns where they go; fw_buf_grew() counts them in. */
+char *fw_buf_reserve(struct fw_buf *buf, size_t length);
+void fw_buf_grew(struct fw_buf *buf, size_t length);
+struct fw_slice fw_buf_slice(const struct fw_buf *buf);
+
+/* ---- vec: a growing array ------------------------------------------------------------------ */
+
+/** A zeroed one is empty; its items are for free(3). `FW_VEC(int) numbers = {0};` */
+#define FW_VEC(type)                                                                               \
+	struct {                                                                                   \
+		type *items;                                                                       \
+		size_t count, capacity;                                                            \
+	}
+#define FW_VEC_ADD(vec, ...)                                                                       \
+	do {                                                                                       \
+		if ((vec)->count == (vec)->capacity) {                                             \
+			(vec)->capacity = (vec)->capacity != 0 ? 2 * (vec)->capacity : 8;          \
+			(vec)->items =                                                             \
+				fw_resize((vec)->items, (vec)->capacity, sizeof(*(vec)->items));   \
+		}                                                                                  \
+		(vec)->items[(vec)->count++] = (__VA_ARGS__);                                      \
+	} while (0)
+#define FW_VEC_FINI(vec)                                                                           \
+	do {                                                                                       \
+		free((vec)->items);                                                                \
+		(vec)->items = NULL;                                                               \
+		(vec)->count = (vec)->capacity = 0;                                                \
+	} while (0)
+
+/* ---- words --------------------------------------------------------------------------------- */
+
+/**
+ * The candidate that `word` was probably meant to be: the one at the smallest edit distance
+ * (insertion, deletion, substitution, neighbours swapped), or NULL where none is near enough
+ * (a third of the word's length, at least one). The first of equals wins. NULL candidates are
+ * skipped.
+ */
+const char *fw_nearest(struct fw_slice word, const char *const *candidates, size_t count);
+
+/* ---- files --------------------------------------------------------------------------------- */
+
+/**
+ * Reads a whole file, a pipe too ("-" is standard input), at most `limit` bytes.
+ * Returns 0, or an errno value: EISDIR for a folder, EFBIG past the limit. `out` is unchanged then.
+ */
+int fw_file_read(const char *path, size_t limit, struct fw_buf *out);
+
+enum fw_file_change {
+	FW_FILE_UNKNOWN,
+	FW_FILE_SAME,	 /* it held these bytes already: not touched, mtime neither */
+	FW_FILE_CHANGED, /* it holds, or would hold, other bytes */
+	FW_FILE_CREATED,
+};
+
+/** What fw_file_replace would do, without doing it. Returns 0 or an errno value. */
+int fw_file_compare(const char *path, struct fw_slice content, enum fw_file_change *out_change);
+/**
+ * Makes `path` hold `content`: temporary file beside it, fsync, rename, fsync of the folder. Until
+ * the rename the old file is whole, and no temporary file stays behind on failure. A file with the
+ * same content is left alone; a replaced file hands on its mode; a symbolic link is followed. A
+ * path that is no regular file (a terminal, /dev/stdout, a pipe) is written to in place. Returns 0
+ * or an errno value. `out_change` may be NULL.
+ */
+int fw_file_replace(const char *path, struct fw_slice content, enum fw_file_change *out_change);
+/** As fw_file_replace, but fails with EEXIST when there is anything at `path`; never half written.
+ */
+int fw_file_create(const char *path, struct fw_slice content);
+/** Writes all of it to an open descriptor, through interruptions. Returns 0 or an errno value. */
+int fw_write_all(int fd, struct fw_slice content);
+
+#endif
