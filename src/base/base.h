@@ -12,19 +12,19 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define FW_PRINTF(format, first) __attribute__((format(printf, format, first)))
+#define FW_PRINTF(text, first) __attribute__((format(printf, text, first)))
 /** Runs fini(&variable) when the variable leaves its scope. */
 #define FW_AUTO(fini)	 __attribute__((cleanup(fini)))
 #define FW_LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 
-/* ---- heap ------------------------------------------------------------------------------- */
+/* ---- heap ---- */
 
 /** Zeroed memory for free(3); aborts when there is none. */
 void *fw_alloc(size_t size);
 /** Resizes an array for free(3); aborts on overflow or exhaustion. New items are not zeroed. */
 void *fw_resize(void *items, size_t count, size_t item_size);
 
-/* ---- slices: text that somebody else owns, not NUL-terminated ---------------------------- */
+/* ---- slices: text that somebody else owns, not NUL-terminated ---- */
 
 struct fw_slice {
 	const char *data;
@@ -48,7 +48,7 @@ struct fw_slice fw_slice_cut(struct fw_slice *rest, char separator);
 /** Decimal digits only, no sign, at most `limit`. False leaves *out_value as it was. */
 bool fw_slice_to_uint(struct fw_slice slice, uint64_t limit, uint64_t *out_value);
 
-/* ---- arena: memory that is freed all at once --------------------------------------------- */
+/* ---- arena: memory that is freed all at once ---- */
 
 struct fw_arena_block;
 
@@ -77,10 +77,12 @@ struct fw_arena_mark fw_arena_mark(const struct fw_arena *arena);
 /** Frees what was allocated after the mark was taken. */
 void fw_arena_reset(struct fw_arena *arena, struct fw_arena_mark mark);
 
-/* ---- buf: a growing run of bytes ---------------------------------------------------------- */
+/* ---- buf: a growing run of bytes ---- */
 
-/** A zeroed struct is an empty buffer. `data` holds a NUL behind its `length` bytes once anything
- * was added. */
+/**
+ * A zeroed struct is an empty buffer. `data` holds a NUL behind its `length` bytes once anything
+ * was added, be it nothing.
+ */
 struct fw_buf {
 	char *data;
 	size_t length, capacity;
@@ -99,7 +101,7 @@ char *fw_buf_reserve(struct fw_buf *buf, size_t length);
 void fw_buf_grew(struct fw_buf *buf, size_t length);
 struct fw_slice fw_buf_slice(const struct fw_buf *buf);
 
-/* ---- vec: a growing array ------------------------------------------------------------------ */
+/* ---- vec: a growing array ---- */
 
 /** A zeroed one is empty; its items are for free(3). `FW_VEC(int) numbers = {0};` */
 #define FW_VEC(type)                                                                               \
@@ -123,7 +125,7 @@ struct fw_slice fw_buf_slice(const struct fw_buf *buf);
 		(vec)->count = (vec)->capacity = 0;                                                \
 	} while (0)
 
-/* ---- words --------------------------------------------------------------------------------- */
+/* ---- words ---- */
 
 /**
  * The candidate that `word` was probably meant to be: the one at the smallest edit distance
@@ -133,11 +135,12 @@ struct fw_slice fw_buf_slice(const struct fw_buf *buf);
  */
 const char *fw_nearest(struct fw_slice word, const char *const *candidates, size_t count);
 
-/* ---- files --------------------------------------------------------------------------------- */
+/* ---- files ---- */
 
 /**
- * Reads a whole file, a pipe too ("-" is standard input), at most `limit` bytes.
- * Returns 0, or an errno value: EISDIR for a folder, EFBIG past the limit. `out` is unchanged then.
+ * Adds a whole file to `out`, a pipe too ("-" is standard input), at most `limit` bytes.
+ * Returns 0, or an errno value: EISDIR for a folder, EFBIG past the limit. `out` holds what it held
+ * before then.
  */
 int fw_file_read(const char *path, size_t limit, struct fw_buf *out);
 
@@ -153,12 +156,15 @@ int fw_file_compare(const char *path, struct fw_slice content, enum fw_file_chan
 /**
  * Makes `path` hold `content`: temporary file beside it, fsync, rename, fsync of the folder. Until
  * the rename the old file is whole, and no temporary file stays behind on failure. A file with the
- * same content is left alone; a replaced file hands on its mode; a symbolic link is followed. A
- * path that is no regular file (a terminal, /dev/stdout, a pipe) is written to in place. Returns 0
- * or an errno value. `out_change` may be NULL.
+ * same content is left alone; a replaced file hands on its permissions, and its owner where that is
+ * allowed; a symbolic link is followed. A path that is no regular file (a terminal, /dev/stdout, a
+ * pipe, anything in /proc) is written to in place. Returns 0 or an errno value. `out_change` may be
+ * NULL.
  */
 int fw_file_replace(const char *path, struct fw_slice content, enum fw_file_change *out_change);
-/** As fw_file_replace, but fails with EEXIST when there is anything at `path`; never half written.
+/**
+ * As fw_file_replace, but fails with EEXIST when there is anything at `path`, a dangling link too;
+ * never half written.
  */
 int fw_file_create(const char *path, struct fw_slice content);
 /** Writes all of it to an open descriptor, through interruptions. Returns 0 or an errno value. */

@@ -4,7 +4,7 @@
 /*
  * Addresses, prefixes, ranges, ports, protocols, ICMP types and rates: text to value, value to
  * text, order. What is wrong with a text is told as an enum; turning that into a sentence with a
- * place is fw_net_fault_text's and the caller's.
+ * place is fw_net_fault_texts' and the caller's.
  */
 
 #include "base/base.h"
@@ -52,11 +52,10 @@ enum fw_net_fault {
 };
 enum { FW_NET_FAULT_COUNT = FW_NET_BURST + 1 };
 
-/** A sentence's predicate for each fault: "has host bits set", "is a host name" … */
+/** A sentence's predicate for each fault: "has host bits set", "is a host name, …" */
 extern const char *const fw_net_fault_texts[FW_NET_FAULT_COUNT];
 
-/* ---- addresses --------------------------------------------------------------------------------
- */
+/* ---- addresses ---- */
 
 int fw_addr_compare(struct fw_addr a, struct fw_addr b);
 /** The next address; wraps round at the end of 128 bits. */
@@ -84,8 +83,7 @@ void fw_addr_format(enum fw_family family, struct fw_addr addr, struct fw_buf *o
 /** The 4 or 16 bytes in network order; returns how many. */
 size_t fw_addr_bytes(enum fw_family family, struct fw_addr addr, uint8_t out[static 16]);
 
-/* ---- protocols and ports ------------------------------------------------------------------------
- */
+/* ---- protocols and ports ---- */
 
 /** `low` to `high`, both included, in host order. */
 struct fw_ports {
@@ -106,8 +104,10 @@ void fw_ports_format(struct fw_ports ports, struct fw_buf *out);
 /** Sorts, and joins what overlaps or touches; returns the new count. */
 size_t fw_ports_normalize(struct fw_ports *ports, size_t count);
 
-/** An IANA protocol number from its name (tcp, udp, icmp, icmpv6, igmp, esp, ah, gre, sctp, ospf,
- * vrrp, …) or `0`-`255`. */
+/**
+ * An IANA protocol number from its name (tcp, udp, icmp, icmpv6, igmp, esp, ah, gre, sctp, ospf,
+ * vrrp, …) or `0`-`255`.
+ */
 enum fw_net_fault fw_protocol_parse(struct fw_slice text, uint8_t *out_protocol);
 /** Its name, or NULL where it has none here. */
 const char *fw_protocol_name(uint8_t protocol);
@@ -130,8 +130,7 @@ const char *fw_icmp_name(enum fw_family family, struct fw_icmp_type type);
 /** All names of one family, NULL-terminated, for hints. */
 const char *const *fw_icmp_names(enum fw_family family);
 
-/* ---- rates
- * ---------------------------------------------------------------------------------------- */
+/* ---- rates ---- */
 
 enum fw_unit { FW_UNIT_NONE, FW_SECOND, FW_MINUTE, FW_HOUR, FW_DAY };
 enum { FW_UNIT_COUNT = 5 };
@@ -150,9 +149,12 @@ struct fw_rate {
 
 enum { FW_RATE_MAX = 10000, FW_BURST_MAX = 10000, FW_BURST_DEFAULT = 5 };
 
-/** `10/minute`, `10/minute burst 5`, `10/minute burst 5 per source`; count 1 to FW_RATE_MAX, burst
- * likewise. */
+/**
+ * `10/minute`, `10/minute burst 5`, `10/minute burst 5 per source`; count 1 to FW_RATE_MAX, burst 1
+ * to FW_BURST_MAX or left out. Any number of blanks round the words.
+ */
 enum fw_net_fault fw_rate_parse(struct fw_slice text, struct fw_rate *out_rate);
+/** In full, the default burst too, as fw_rate_parse reads it; "no limit" for a count of 0. */
 void fw_rate_format(const struct fw_rate *rate, struct fw_buf *out);
 
 #endif
