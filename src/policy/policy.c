@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The canonical order of a policy, and questions about its flows.
+ */
+
+#include "policy/policy.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+const char *const fw_hook_names[FW_HOOK_COUNT] = {
+	[FW_INPUT] = "input",
+	[FW_OUTPUT] = "output",
+	[FW_FORWARD] = "forward",
+};
+
+const char *const fw_verdict_names[FW_VERDICT_COUNT] = {
+	[FW_DROP] = "drop",
+	[FW_REJECT] = "reject",
+	[FW_ACCEPT] = "accept",
+	[FW_UNTOUCHED] = "untouched",
+};
+
+const char *const fw_importance_names[FW_IMPORTANCE_COUNT] = {
+	[FW_REQUIRED] = "required",
+	[FW_RECOMMENDED] = "recommended",
+	[FW_OPTIONAL] = "optional",
+};
+
+const char *const fw_provenance_names[FW_PROVENANCE_COUNT] = {
+	[FW_PUBLISHED] = "published",
+	[FW_LATER_LIST] = "later-list",
+	[FW_ARTICLE] = "article",
+	[FW_ASSUMPTION] = "assumption",
+	[FW_STANDARD] = "standard",
+	[FW_SITE] = "site",
+};
+
+const struct fw_side *fw_flow_peers(const struct fw_flow *flow) {
+	return flow->hook == FW_INPUT ? &flow->source : &flow->destination;
+}
+
+bool fw_side_has_family(const struct fw_side *side, enum fw_family family) {
+	if (side->set_count == 0) {
+		return true;
+	}
+	for (size_t i = 0; i < side->set_count; i++) {
+		if (side->sets[i]->members[family].count != 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool has_own_ports(const struct fw_side *side, enum fw_family family) {
+	for (size_t i = 0; i < side->set_count; i++) {
+		const struct fw_members *members = &side->sets[i]->members[family];
+		if (members->count > members->plain_count) {
+			return true;
+		}
+	}
+	return false;
+}
+
+bool fw_flow_has_family(const struct fw_flow *flow, enum fw_family family) {
+	if (!fw_side_has_family(&flow->source, family) ||
+		!fw_side_has_family(&flow->destination, family)) {
+		return false;
+	}
+	if (flow->own_ports && has_own_ports(fw_flow_peers(flow), family)) {
+		return true;
+	}
+	for (size_t i = 0; i < flow->clause_count; i++) {
+		enum fw_family wanted = flow->clauses[i].family;
+		if (wanted == FW_FAMILY_NONE || wanted == family) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static int compare_interfaces(const struct fw_flow *a, const struct fw_flow *b) {
+	for (size_t i = 0; i < a->interface_count && i < b->interface_count; i++) {
+		int order = strcmp(a->interfaces[i], b->interfaces[i]);
+		if (order != 0) {
+			return order;
+		}
+	}
+	return (a->interface_count > b->interface_count) -
+	       (a->interface_count < b->interface_count);
+}
+
+static int compare_flows(const void *left, const void *right) {
+	const struct fw_flow *a = left;
+	const struct fw_flow *b = right;
+
+	if (a->hook != b->hook) {
+		return a->hook < b->hook ? -1 : 1;
+	}
+	if (a->base != b->base) {
+		return a->base ? -1 : 1;
+	}
+	int order = strcmp(a->service, b->service);
+	return order != 0 ? order : compare_interfaces(a, b);
+}
+
+static int compare_sets(const void *left, const void *right) {
+	const struct fw_set *a = *(const struct fw_set *const *)left;
+	const struct fw_set *b = *(const struct fw_set *const *)right;
+
+	int order = strcmp(a->name, b->name);
+	return order != 0 ? order : (int)a->literal - (int)b->literal;
+}
+
+struct set_list {
+	const struct fw_set **items;
+	size_t count;
+};
+
+static void list_side(struct set_list *list, const struct fw_side *side) {
+	for (size_t i = 0; i < side->set_count; i++) {
+		list->items[list->count++] = side->sets[i];
+	}
+	if (side->except != NULL) {
+		list->items[list->count++] = side->except;
+	}
+}
+
+static size_t side_size(const struct fw_side *side) {
+	return side->set_count + (side->except != NULL);
+}
+
+/* The sets that flows use, each once, in canonical order. */
+static void collect_sets(struct fw_arena *arena, struct fw_policy *policy) {
+	size_t most = 0;
+	for (size_t i = 0; i < policy->flow_count; i++) {
+		most += side_size(&policy->flows[i].source) +
+			side_size(&policy->flows[i].destination);
+	}
+	struct set_list list = {.items = FW_ARENA_ARRAY(arena, const struct fw_set *, most)};
+	for (size_t i = 0; i < policy->flow_count; i++) {
+		list_side(&list, &policy->flows[i].source);
+		list_side(&list, &policy->flows[i].destination);
+	}
+	qsort(list.items, list.count, sizeof(*list.items), compare_sets);
+
+	size_t kept = 0;
+	for (size_t i = 0; i < list.count; i++) {
+		if (kept == 0 || list.items[kept - 1] != list.items[i]) {
+			list.items[kept++] = list.items[i];
+		}
+	}
+	policy->sets = list.items;
+	policy->set_count = kept;
+}
+
+void fw_policy_finish(struct fw_arena *arena, struct fw_policy *policy, struct fw_flow *flows,
+	size_t flow_count) {
+	size_t kept = 0;
+	for (size_t i = 0; i < flow_count; i++) {
+		if (fw_flow_has_family(&flows[i], FW_IPV4) ||
+			fw_flow_has_family(&flows[i], FW_IPV6)) {
+			flows[kept++] = flows[i];
+		}
+	}
+	if (kept != 0) {
+		qsort(flows, kept, sizeof(*flows), compare_flows);
+	}
+	policy->flows = flows;
+	policy->flow_count = kept;
+	collect_sets(arena, policy);
+}

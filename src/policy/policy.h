@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#ifndef FW_POLICY_POLICY_H
+#define FW_POLICY_POLICY_H
+/*
+ * The model that every backend compiles and every proof is held to: flows that allow, sets of
+ * endpoints they refer to, and a base verdict for each hook. It is finished and in canonical order
+ * when a backend sees it; it knows neither YAML nor any rule syntax.
+ *
+ * Meaning, per hook with a verdict: loopback passes; established and related pass; invalid is
+ * dropped; a packet that is new or untracked passes if some flow of the hook contains it, else the
+ * hook's verdict applies. Flows only allow, so their order never matters.
+ */
+
+#include "diag/diag.h"
+#include "net/net.h"
+
+/* ---- words of the model ---- */
+
+enum fw_hook { FW_HOOK_NONE, FW_INPUT, FW_OUTPUT, FW_FORWARD };
+enum { FW_HOOK_COUNT = 4 };
+/** "input", "output", "forward". */
+extern const char *const fw_hook_names[FW_HOOK_COUNT];
+
+/** What becomes of a packet that no flow allows. FW_UNTOUCHED: the hook is not ours, nothing is
+ * loaded there. */
+enum fw_verdict { FW_VERDICT_NONE, FW_DROP, FW_REJECT, FW_ACCEPT, FW_UNTOUCHED };
+enum { FW_VERDICT_COUNT = 5 };
+extern const char *const fw_verdict_names[FW_VERDICT_COUNT];
+
+enum fw_importance { FW_IMPORTANCE_NONE, FW_REQUIRED, FW_RECOMMENDED, FW_OPTIONAL };
+enum { FW_IMPORTANCE_COUNT = 4 };
+extern const char *const fw_importance_names[FW_IMPORTANCE_COUNT];
+
+/** Where a service's numbers come from. FW_STANDARD: an RFC, for the base rules. */
+enum fw_provenance {
+	FW_PROVENANCE_NONE,
+	FW_PUBLISHED,
+	FW_LATER_LIST,
+	FW_ARTICLE,
+	FW_ASSUMPTION,
+	FW_STANDARD,
+	FW_SITE,
+};
+enum { FW_PROVENANCE_COUNT = 7 };
+extern const char *const fw_provenance_names[FW_PROVENANCE_COUNT];
+
+/* ---- matches ---- */
+
+/** One protocol of a flow and what is asked of its header. A packet matches when all that is given
+ * holds. */
+struct fw_clause {
+	enum fw_family family; /* FW_FAMILY_NONE: either */
+	uint8_t protocol;      /* IANA number */
+	/** Destination ports, sorted and disjoint; count 0: any. Only for protocols with ports. */
+	const struct fw_ports *ports;
+	size_t port_count;
+	const struct fw_ports *source_ports;
+	size_t source_port_count;
+	/** ICMP or ICMPv6 types, sorted; count 0: any. Then `family` is set. */
+	const struct fw_icmp_type *types;
+	size_t type_count;
+	uint8_t hop_limit; /* exactly this IPv6 hop limit; 0: any */
+};
+
+/** One member of a set. */
+struct fw_endpoint {
+	struct fw_range range;
+	const char
+		*name; /* the author's words, or NULL; printable, but not quoted for any backend */
+	/** Own ports, as clauses without addresses, for flows that take their ports from the set;
+	 * NULL: none. Equal lists are the same pointer. */
+	const struct fw_port_list *own;
+	struct fw_span span;
+};
+
+/** Destination ports of one endpoint, canonical: equal meaning, equal bytes. */
+struct fw_port_list {
+	const struct fw_ports *tcp, *udp; /* sorted, disjoint */
+	size_t tcp_count, udp_count;
+};
+
+/**
+ * The members of one family in canonical order: those without own ports first (`plain_count` of
+ * them), then those with; each part by address. Within a part no two ranges overlap, unless their
+ * own ports differ; ranges that merely touch are left as they were written, so that one changed
+ * line in a profile is one changed line in a rule set.
+ */
+struct fw_members {
+	const struct fw_endpoint *items;
+	size_t count, plain_count;
+};
+
+/**
+ * A resolved group, named as the group, [a-z][a-z0-9-]* of at most FW_NAME_MAX; or, where
+ * `literal`, addresses that a service lists itself: `SERVICE` for its peers, `SERVICE_local` for
+ * its own end, `SERVICE_except` for what it excludes. No two sets of a policy have the same name
+ * and `literal`.
+ */
+struct fw_set {
+	const char *name;
+	const char *title; /* or NULL */
+	bool literal;
+	struct fw_span span;
+	struct fw_members members[FW_FAMILY_COUNT];
+};
+
+enum { FW_NAME_MAX = 31 };
+
+/** One end of a flow: in any of `sets` and not in `except`. set_count 0: every address. */
+struct fw_side {
+	const struct fw_set *const *sets;
+	size_t set_count;
+	const struct fw_set *except; /* or NULL */
+};
+
+struct fw_log {
+	bool on;
+	const char *prefix;  /* printable ASCII, no quote or backslash, FW_LOG_PREFIX_MAX at most */
+	struct fw_rate rate; /* count 0: every packet */
+};
+enum { FW_LOG_PREFIX_MAX = 20 };
+
+/** A permission: packets of one hook that are allowed, and the service that wanted them. */
+struct fw_flow {
+	const char *service; /* its id: the comment in every rule set */
+	const char *title;
+	struct fw_span span; /* where a person would change it */
+	enum fw_hook hook;
+	struct fw_side source, destination;
+	/** Names of interfaces, sorted; in-interface for input, out-interface for output. count 0:
+	 * any. */
+	const char *const *interfaces;
+	size_t interface_count;
+	/** Any of these. With `own_ports`, for those members of the peer side that have no ports of
+	 * their own. */
+	const struct fw_clause *clauses;
+	size_t clause_count;
+	/** Members of the peer side (source for input, else destination) that bring ports are
+	 * allowed on those instead. */
+	bool own_ports;
+	struct fw_rate limit; /* count 0: none */
+	struct fw_log log;
+	bool base; /* one of the rules under every profile */
+	enum fw_provenance provenance;
+};
+
+/** A packet in the words of `expect` and `explain`; what was not said is empty or -1. */
+struct fw_packet {
+	enum fw_hook hook;
+	enum fw_family family;
+	int protocol;	       /* -1: not said */
+	int port, source_port; /* -1: not said */
+	struct fw_icmp_type type;
+	bool has_type, has_source, has_destination;
+	struct fw_range source, destination; /* single addresses */
+	const char *interface;		     /* or NULL */
+};
+
+struct fw_expect {
+	bool allow;
+	struct fw_packet packet;
+	struct fw_span span;
+};
+
+struct fw_hook_policy {
+	enum fw_verdict verdict;
+	struct fw_span span;
+};
+
+/** Everything is owned by the arena it was made in, and constant from then on. */
+struct fw_policy {
+	const char *name; /* the site's or profile's */
+	const char *title;
+	const char *extends; /* the shipped profile at the root, or NULL where that is the profile
+				itself */
+	struct fw_hook_policy hooks[FW_HOOK_COUNT];
+	struct fw_log log; /* what no flow allows, before it is dropped */
+	struct fw_span log_span;
+	bool counters; /* a packet counter for each service */
+	/** The sets that flows use, by name; groups before literals of the same name. */
+	const struct fw_set *const *sets;
+	size_t set_count;
+	/** By hook, base rules first, then by service. */
+	const struct fw_flow *flows;
+	size_t flow_count;
+	const struct fw_expect *expects;
+	size_t expect_count;
+};
+
+/* ---- making one ---- */
+
+/**
+ * Sorts endpoints and resolves what is nested or overlaps, by the rule of struct fw_members.
+ * `endpoints` becomes the set's storage and must live as long as the set. When entries are joined
+ * the name of the lower, then longer one stays; equal ones keep the first name in byte order.
+ */
+void fw_set_resolve(struct fw_set *set, struct fw_endpoint *endpoints, size_t count);
+/**
+ * Puts flows and the sets they use into canonical order. Leaves out flows that
+ * no packet can match. `flows` becomes the policy's storage.
+ */
+void fw_policy_finish(
+	struct fw_arena *arena, struct fw_policy *policy, struct fw_flow *flows, size_t flow_count);
+/** By content; 0 for lists that mean the same. */
+int fw_port_list_compare(const struct fw_port_list *a, const struct fw_port_list *b);
+
+/* ---- asking it ---- */
+
+/** The side of a flow where the others are: source for input, destination else. */
+const struct fw_side *fw_flow_peers(const struct fw_flow *flow);
+/** Whether a side can hold an address of this family at all. */
+bool fw_side_has_family(const struct fw_side *side, enum fw_family family);
+/** Whether a flow can match a packet of this family. */
+bool fw_flow_has_family(const struct fw_flow *flow, enum fw_family family);
+
+/* ---- features: what a policy asks of a backend ---- */
+
+enum fw_feature {
+	FW_FEATURE_NONE,
+	FW_FEATURE_FORWARD, /* a verdict for the forward hook */
+	FW_FEATURE_REJECT,
+	FW_FEATURE_LOG,	     /* of what is dropped */
+	FW_FEATURE_FLOW_LOG, /* of one service */
+	FW_FEATURE_COUNTERS,
+	FW_FEATURE_LIMIT,	 /* one bucket for all */
+	FW_FEATURE_LIMIT_SOURCE, /* one bucket a source address */
+	FW_FEATURE_INTERFACE,
+	FW_FEATURE_OWN_PORTS, /* ports of each endpoint */
+	FW_FEATURE_RANGES,    /* address ranges that are no prefixes */
+	FW_FEATURE_EXCEPT,
+	FW_FEATURE_SOURCE_PORTS,
+	FW_FEATURE_ICMP, /* types of ICMP and ICMPv6 */
+	FW_FEATURE_ICMP_CODE,
+	FW_FEATURE_PROTOCOL, /* protocols other than TCP, UDP, ICMP, ICMPv6 */
+	FW_FEATURE_HOP_LIMIT,
+};
+enum { FW_FEATURE_COUNT = FW_FEATURE_HOP_LIMIT + 1 };
+
+/** Short names for tables: "forward", "limit-source" … */
+extern const char *const fw_feature_names[FW_FEATURE_COUNT];
+/** What each is, in a few words, for messages: "a limit for each source". */
+extern const char *const fw_feature_texts[FW_FEATURE_COUNT];
+
+/** Calls `used` for each feature and place that uses it, flows in order. */
+void fw_policy_features(const struct fw_policy *policy,
+	void (*used)(void *context, enum fw_feature feature, struct fw_span span, const char *who),
+	void *context);
+
+#endif

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Sets of endpoints in canonical order. Duplicates, nested and overlapping ranges are resolved
+ * here, so that no loader has to (nf_tables refuses them, ipset and pf each treat them their way).
+ */
+
+#include "policy/policy.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static int compare_ports(
+	const struct fw_ports *a, size_t a_count, const struct fw_ports *b, size_t b_count) {
+	for (size_t i = 0; i < a_count && i < b_count; i++) {
+		if (a[i].low != b[i].low) {
+			return a[i].low < b[i].low ? -1 : 1;
+		}
+		if (a[i].high != b[i].high) {
+			return a[i].high < b[i].high ? -1 : 1;
+		}
+	}
+	return (a_count > b_count) - (a_count < b_count);
+}
+
+int fw_port_list_compare(const struct fw_port_list *a, const struct fw_port_list *b) {
+	if (a == b) {
+		return 0;
+	}
+	if (a == NULL || b == NULL) {
+		return a == NULL ? -1 : 1;
+	}
+	int order = compare_ports(a->tcp, a->tcp_count, b->tcp, b->tcp_count);
+	return order != 0 ? order : compare_ports(a->udp, a->udp_count, b->udp, b->udp_count);
+}
+
+static int compare_names(const char *a, const char *b) {
+	if (a == NULL || b == NULL) {
+		return (a == NULL) - (b == NULL);
+	}
+	return strcmp(a, b);
+}
+
+/* The order of struct fw_members, families apart. */
+static int by_address(const void *left, const void *right) {
+	const struct fw_endpoint *a = left;
+	const struct fw_endpoint *b = right;
+
+	if (a->range.family != b->range.family) {
+		return a->range.family < b->range.family ? -1 : 1;
+	}
+	if ((a->own == NULL) != (b->own == NULL)) {
+		return a->own == NULL ? -1 : 1;
+	}
+	int order = fw_range_compare(&a->range, &b->range);
+	if (order == 0) {
+		order = fw_port_list_compare(a->own, b->own);
+	}
+	return order != 0 ? order : compare_names(a->name, b->name);
+}
+
+/* As by_address, with all endpoints of one port list side by side: the order to join in. */
+static int by_ports(const void *left, const void *right) {
+	const struct fw_endpoint *a = left;
+	const struct fw_endpoint *b = right;
+
+	if (a->range.family == b->range.family && a->own != NULL && b->own != NULL) {
+		int order = fw_port_list_compare(a->own, b->own);
+		if (order != 0) {
+			return order;
+		}
+	}
+	return by_address(left, right);
+}
+
+/* Long lists mostly come sorted from whatever wrote them; that costs one pass. */
+static void sort(
+	struct fw_endpoint *endpoints, size_t count, int (*compare)(const void *, const void *)) {
+	for (size_t i = 1; i < count; i++) {
+		if (compare(&endpoints[i - 1], &endpoints[i]) > 0) {
+			qsort(endpoints, count, sizeof(*endpoints), compare);
+			return;
+		}
+	}
+}
+
+static bool same_part(const struct fw_endpoint *a, const struct fw_endpoint *b) {
+	return a->range.family == b->range.family && (a->own == NULL) == (b->own == NULL);
+}
+
+static bool any_overlap(const struct fw_endpoint *endpoints, size_t count) {
+	const struct fw_endpoint *widest = endpoints;
+
+	for (size_t i = 1; i < count; i++) {
+		const struct fw_endpoint *next = &endpoints[i];
+		if (same_part(widest, next)) {
+			if (fw_range_overlaps(&widest->range, &next->range)) {
+				return true;
+			}
+		}
+		widest = next;
+	}
+	return false;
+}
+
+/* Joins neighbours that overlap and have the same ports; returns how many are left. */
+static size_t join(struct fw_endpoint *endpoints, size_t count) {
+	size_t kept = 0;
+
+	for (size_t i = 1; i < count; i++) {
+		struct fw_endpoint *last = &endpoints[kept];
+		const struct fw_endpoint *next = &endpoints[i];
+
+		if (last->own == next->own && fw_range_overlaps(&last->range, &next->range)) {
+			if (fw_addr_compare(next->range.last, last->range.last) > 0) {
+				last->range.last = next->range.last;
+			}
+		} else {
+			endpoints[++kept] = *next;
+		}
+	}
+	return kept + 1;
+}
+
+void fw_set_resolve(struct fw_set *set, struct fw_endpoint *endpoints, size_t count) {
+	if (count == 0) {
+		return;
+	}
+	sort(endpoints, count, by_address);
+	if (any_overlap(endpoints, count)) {
+		qsort(endpoints, count, sizeof(*endpoints), by_ports);
+		count = join(endpoints, count);
+		qsort(endpoints, count, sizeof(*endpoints), by_address);
+	}
+	for (size_t i = 0; i < count; i++) {
+		struct fw_members *members = &set->members[endpoints[i].range.family];
+		if (members->count++ == 0) {
+			members->items = &endpoints[i];
+		}
+		members->plain_count += endpoints[i].own == NULL;
+	}
+}
