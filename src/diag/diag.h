@@ -66,8 +66,7 @@ struct fw_diags {
 
 void fw_diags_fini(struct fw_diags *diags);
 
-/* ---- adding: each returns the diagnostic, so that notes and a hint can follow
- * -------------------- */
+/* ---- adding: each returns the diagnostic, so that notes and a hint can follow ---- */
 
 /** An author's mistake. */
 struct fw_diag *fw_error(struct fw_diags *diags, struct fw_span span, const char *id,
@@ -96,8 +95,7 @@ void fw_diag_hint(struct fw_diags *diags, struct fw_diag *diag, const char *form
 void fw_diag_suggest(struct fw_diags *diags, struct fw_diag *diag, struct fw_slice word,
 	const char *const *candidates, size_t count);
 
-/* ---- sources
- * ---------------------------------------------------------------------------------------- */
+/* ---- sources ---- */
 
 /**
  * Reads a file of a profile and checks what libyaml would pass or misplace: invalid UTF-8, NUL and
@@ -111,12 +109,17 @@ const struct fw_source *fw_source_read(
  * outlive the arena's use. */
 const struct fw_source *fw_source_text(
 	struct fw_arena *arena, const char *name, struct fw_slice text, struct fw_diags *diags);
+/**
+ * Characters that no text of a profile may hold, neither as they are nor from an escape: controls
+ * (tab and line feed are none), DEL, U+0080 to U+009F, U+2028, U+2029, the byte order mark inside a
+ * text, and U+FFFE and U+FFFF.
+ */
+bool fw_code_is_control(uint32_t code);
 struct fw_slice fw_span_text(struct fw_span span);
 /** Line and column, from 1; columns count code points. */
 void fw_span_place(struct fw_span span, size_t *out_line, size_t *out_column);
 
-/* ---- rendering
- * --------------------------------------------------------------------------------------- */
+/* ---- rendering ---- */
 
 enum { FW_DIAGS_SHOWN = 20 };
 
@@ -126,8 +129,8 @@ enum { FW_DIAGS_SHOWN = 20 };
  * the rest is counted. With `quiet`, no warnings.
  */
 void fw_diags_render(const struct fw_diags *diags, bool quiet, struct fw_buf *out);
-/** Adds text with control characters escaped (\n, \t, \x1b, U+0085 as \u0085) and quotes left
- * alone. */
+/** Adds text with control characters escaped (\n, \t, \x1b, U+0085 as \u0085), bytes that are not
+ * UTF-8 (\xff) and characters that change the reading direction too; quotes are left alone. */
 void fw_buf_add_escaped(struct fw_buf *buf, struct fw_slice text);
 
 #endif
