@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The folders in which profiles, roles and services are found. The first folder that has a file
+ * wins, file by file, so that a site's folder can replace a shipped file without a copy of all.
+ */
+
+#include "profile/draft.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static bool is_folder(const char *path) {
+	struct stat status;
+	return stat(path, &status) == 0 && S_ISDIR(status.st_mode);
+}
+
+static void add_folder(struct fw_library *library, const char *path) {
+	if (is_folder(path)) {
+		FW_VEC_ADD(&library->folders, path);
+	}
+}
+
+void fw_library_init(struct fw_library *library, struct fw_arena *arena) {
+	const char *config = getenv("XDG_CONFIG_HOME");
+	const char *home = getenv("HOME");
+	const char *data = getenv("FLOWFW_DATADIR");
+
+	*library = (struct fw_library){0};
+	add_folder(library, "profiles");
+	if (config != NULL && config[0] == '/') {
+		add_folder(library, fw_arena_printf(arena, "%s/flowfw/profiles", config));
+	} else if (home != NULL && home[0] == '/') {
+		add_folder(library, fw_arena_printf(arena, "%s/.config/flowfw/profiles", home));
+	}
+	add_folder(library, "/etc/flowfw/profiles");
+	if (data == NULL || data[0] == '\0') {
+		data = FW_DATADIR;
+	}
+	add_folder(library, fw_arena_printf(arena, "%s/profiles", data));
+	library->templates = fw_arena_printf(arena, "%s/templates", data);
+}
+
+void fw_library_fini(struct fw_library *library) {
+	FW_VEC_FINI(&library->folders);
+}
+
+const char *fw_library_find(const struct fw_library *library, struct fw_arena *arena,
+	const char *part, const char *name) {
+	for (size_t i = 0; i < library->folders.count; i++) {
+		const char *path = fw_arena_printf(
+			arena, "%s/%s%s.yaml", library->folders.items[i], part, name);
+		if (access(path, F_OK) == 0) {
+			return path;
+		}
+	}
+	return NULL;
+}
+
+/* ---- listing ---- */
+
+struct found {
+	const char *path, *file; /* file: the part of path behind the folder */
+	size_t folder;
+};
+
+static int compare_found(const void *left, const void *right) {
+	const struct found *a = left;
+	const struct found *b = right;
+	int order = strcmp(a->file, b->file);
+
+	return order != 0 ? order : (a->folder > b->folder) - (a->folder < b->folder);
+}
+
+static bool is_yaml(const char *name) {
+	size_t length = strlen(name);
+	return length > 5 && name[0] != '.' && strcmp(name + length - 5, ".yaml") == 0;
+}
+
+static void close_folder(DIR **folder) {
+	if (*folder != NULL) {
+		closedir(*folder);
+	}
+}
+
+const char *const *fw_library_files(const struct fw_library *library, struct fw_arena *arena,
+	const char *part, size_t *out_count) {
+	FW_VEC(struct found) all = {0};
+
+	for (size_t i = 0; i < library->folders.count; i++) {
+		const char *path = fw_arena_printf(arena, "%s/%s", library->folders.items[i], part);
+		DIR *folder FW_AUTO(close_folder) = opendir(path);
+		struct dirent *entry;
+		while (folder != NULL && (entry = readdir(folder)) != NULL) {
+			if (!is_yaml(entry->d_name)) {
+				continue;
+			}
+			char *file = fw_arena_printf(
+				arena, "%s/%s%s", library->folders.items[i], part, entry->d_name);
+			const char *name = strrchr(file, '/') + 1;
+			FW_VEC_ADD(&all, (struct found){file, name, i});
+		}
+	}
+	if (all.count != 0) {
+		qsort(all.items, all.count, sizeof(*all.items), compare_found);
+	}
+	const char **paths = FW_ARENA_ARRAY(arena, const char *, all.count + 1);
+	size_t count = 0;
+	for (size_t i = 0; i < all.count; i++) {
+		if (i == 0 || strcmp(all.items[i - 1].file, all.items[i].file) != 0) {
+			paths[count++] = all.items[i].path;
+		}
+	}
+	FW_VEC_FINI(&all);
+	*out_count = count;
+	return paths;
+}
+
+bool fw_library_list(struct fw_arena *arena, const struct fw_library *library,
+	enum fw_library_kind kind, const struct fw_library_row **out_rows, size_t *out_count,
+	struct fw_diags *diags) {
+	size_t count, kept = 0, errors = diags->errors;
+	const char *part = kind == FW_LIBRARY_ROLES ? "roles/" : "";
+	const char *const *paths = fw_library_files(library, arena, part, &count);
+	struct fw_library_row *rows = FW_ARENA_ARRAY(arena, struct fw_library_row, count);
+	struct draft draft;
+
+	fw_draft_init(&draft, arena, library, diags);
+	for (size_t i = 0; i < count; i++) {
+		struct layer layer;
+		enum kind wanted = kind == FW_LIBRARY_ROLES ? KIND_ROLE : KIND_PROFILE;
+		if (!fw_layer_read(&draft, paths[i], (struct fw_span){0}, &layer) ||
+			layer.kind != wanted || layer.name == NULL) {
+			continue;
+		}
+		struct fw_library_row *row = &rows[kept++];
+		const struct fw_yaml_node *title = fw_yaml_find(layer.root, "title");
+		*row = (struct fw_library_row){.name = layer.name, .title = "", .path = paths[i]};
+		if (title != NULL) {
+			fw_read_text(&draft, title, "a title", TITLE_MAX, &row->title);
+		}
+	}
+	fw_draft_fini(&draft);
+	*out_rows = rows;
+	*out_count = kept;
+	return diags->errors == errors;
+}

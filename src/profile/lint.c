@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Warnings about what is valid and probably not meant.
+ */
+
+#include "profile/draft.h"
+
+#include <netinet/in.h>
+#include <string.h>
+
+/* ---- nobody to administer the device ---- */
+
+static bool admits_admins(const struct fw_flow *flow) {
+	bool tcp = false, admins = flow->source.set_count == 0;
+
+	for (size_t i = 0; i < flow->clause_count; i++) {
+		tcp |= flow->clauses[i].protocol == IPPROTO_TCP;
+	}
+	for (size_t i = 0; i < flow->source.set_count; i++) {
+		admins |= strcmp(flow->source.sets[i]->name, "admins") == 0;
+	}
+	return tcp && admins && flow->hook == FW_INPUT && flow->provenance == FW_SITE;
+}
+
+/*
+ * No published row has the port of a secure shell, so a rule set loaded over one cuts its author
+ * off at the next connection.
+ */
+static void lint_admins(struct draft *draft, const struct fw_policy *policy) {
+	enum fw_verdict verdict = policy->hooks[FW_INPUT].verdict;
+	if (verdict != FW_DROP && verdict != FW_REJECT) {
+		return;
+	}
+	for (size_t i = 0; i < policy->flow_count; i++) {
+		if (admits_admins(&policy->flows[i])) {
+			return;
+		}
+	}
+	struct fw_diag *diag = fw_warning(draft->diags, (struct fw_span){0}, "no-admin-access",
+		"no service of the site's own admits the group 'admins': whoever loads this over "
+		"SSH "
+		"is cut off at the next connection");
+	fw_diag_hint(draft->diags, diag,
+		"add: services: {ssh: {direction: input, ports: 22/tcp, from: admins}}");
+}
+
+/* ---- services ---- */
+
+static bool overlaps(const struct port_specs *a, const struct port_spec *b) {
+	for (size_t i = 0; i < a->count; i++) {
+		if ((a->items[i].protocols & b->protocols) != 0 &&
+			a->items[i].ports.low <= b->ports.high &&
+			b->ports.low <= a->items[i].ports.high) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static void lint_suspect(struct draft *draft, const struct service *service) {
+	for (size_t i = 0; i < service->suspect.count; i++) {
+		if (!overlaps(&service->ports, &service->suspect.items[i])) {
+			continue;
+		}
+		struct fw_buf port FW_AUTO(fw_buf_fini) = {0};
+		fw_ports_format(service->suspect.items[i].ports, &port);
+		struct fw_diag *diag = fw_warning(draft->diags, service->ports.span, "suspect-port",
+			"port %s of '%s' is probably not meant", port.data, service->id);
+		if (service->suspect_why != NULL) {
+			fw_diag_hint(draft->diags, diag, "%s", service->suspect_why);
+		}
+	}
+}
+
+/* A group that is not set warns by itself; this is for `any` in so many words. */
+static void lint_open(struct draft *draft, const struct service *service) {
+	if (service->base || service->direction != DIRECTION_INPUT ||
+		service->interfaces.count != 0 || service->except.count != 0) {
+		return;
+	}
+	struct fw_span span = service->from.any || service->from.count == 0 ? service->touched
+									    : (struct fw_span){0};
+	if (service->from.any) {
+		span = service->from.span;
+	}
+	for (size_t i = 0; i < service->from.count; i++) {
+		const struct peer *peer = &service->from.items[i];
+		const struct group *group =
+			peer->group != NULL ? fw_draft_group(draft, fw_slice(peer->group)) : NULL;
+		if (group != NULL && group->state == GROUP_ANY) {
+			span = peer->span;
+		} else if (group == NULL && fw_range_is_all(&peer->range)) {
+			span = peer->span;
+		}
+	}
+	if (span.source != NULL) {
+		struct fw_diag *diag = fw_warning(draft->diags, span, "open-to-any",
+			"'%s' is open to any source", service->id);
+		fw_diag_hint(draft->diags, diag, "name who may use it: from: [10.0.0.0/24]");
+	}
+}
+
+/* ---- names that nothing uses ---- */
+
+static void lint_unused(struct draft *draft) {
+	size_t count = 0;
+	const char **used =
+		FW_ARENA_ARRAY(draft->arena, const char *, HASH_COUNT(draft->groups) + 1);
+
+	for (struct group *group = draft->groups; group != NULL; group = group->hh.next) {
+		if (group->used) {
+			used[count++] = group->name;
+		}
+	}
+	for (struct group *group = draft->groups; group != NULL; group = group->hh.next) {
+		if (group->by_site && !group->used) {
+			struct fw_diag *diag = fw_warning(draft->diags, group->span, "unused-group",
+				"no service uses the group '%s'", group->name);
+			fw_diag_suggest(draft->diags, diag, fw_slice(group->name), used, count);
+		}
+	}
+}
+
+void fw_lint(struct draft *draft, const struct fw_policy *policy) {
+	lint_admins(draft, policy);
+	lint_unused(draft);
+	for (struct service *service = draft->services; service != NULL;
+		service = service->hh.next) {
+		if (service->state == FW_SERVICE_ON) {
+			lint_suspect(draft, service);
+			lint_open(draft, service);
+		}
+	}
+}

@@ -1,0 +1,265 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The order of things: find the file, follow `extends` to its root, read what every profile stands
+ * on, then merge services, base, roles and the chain of files, the nearest last, then `--set`.
+ */
+
+#include "profile/draft.h"
+
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* A site and what it extends, nearest first. */
+struct chain {
+	struct layer layers[EXTENDS_MAX];
+	dev_t devices[EXTENDS_MAX];
+	ino_t inodes[EXTENDS_MAX];
+	struct fw_span spans[EXTENDS_MAX]; /* of the `extends` that led to each */
+	size_t count;
+};
+
+/* ---- finding ---- */
+
+static bool is_path(const char *name) {
+	size_t length = strlen(name);
+	return strchr(name, '/') != NULL ||
+	       (length > 5 && strcmp(name + length - 5, ".yaml") == 0) ||
+	       (length > 4 && strcmp(name + length - 4, ".yml") == 0) || strcmp(name, "-") == 0;
+}
+
+static void no_profile(struct draft *draft, struct fw_span span, const char *name) {
+	size_t count;
+	const char *const *paths = fw_library_files(draft->library, draft->arena, "", &count);
+	const char **names = FW_ARENA_ARRAY(draft->arena, const char *, count);
+
+	for (size_t i = 0; i < count; i++) {
+		const char *file = strrchr(paths[i], '/') + 1;
+		names[i] = fw_arena_text(
+			draft->arena, (struct fw_slice){file, strlen(file) - strlen(".yaml")});
+		if (strcmp(names[i], "base") == 0) {
+			names[i] = NULL;
+		}
+	}
+	struct fw_diag *diag =
+		fw_error(draft->diags, span, "unknown-profile", "no profile is named '%s'", name);
+	fw_diag_suggest(draft->diags, diag, fw_slice(name), names, count);
+	if (diag->hint == NULL) {
+		fw_diag_hint(draft->diags, diag,
+			draft->library->folders.count == 0
+				? "no folder with profiles was found; FLOWFW_DATADIR names one"
+				: "`flowfw list profiles` shows them; a file needs its path or "
+				  "the ending .yaml");
+	}
+}
+
+/* The file that `name` means; `wanted_by` is the file that extends it, or NULL for the command
+ * line. */
+static const char *find_file(
+	struct draft *draft, const char *name, const struct layer *wanted_by, struct fw_span span) {
+	if (!is_path(name)) {
+		const char *path = fw_library_find(draft->library, draft->arena, "", name);
+		if (path == NULL) {
+			no_profile(draft, span, name);
+		}
+		return path;
+	}
+	const char *slash = wanted_by != NULL ? strrchr(wanted_by->path, '/') : NULL;
+	const char *path = name;
+	if (slash != NULL && name[0] != '/') {
+		path = fw_arena_printf(draft->arena, "%.*s%s", (int)(slash + 1 - wanted_by->path),
+			wanted_by->path, name);
+	}
+	if (wanted_by != NULL && access(path, F_OK) != 0) {
+		struct fw_diag *diag =
+			fw_error(draft->diags, span, "missing-file", "there is no file '%s'", path);
+		fw_diag_hint(draft->diags, diag,
+			"a path in `extends` is relative to the file that has it; a shipped "
+			"profile is named without .yaml");
+		return NULL;
+	}
+	return path;
+}
+
+/* ---- the chain of files ---- */
+
+/* Tells whether the file is in the chain already; files are the same by inode, however
+ * named. */
+static bool is_cycle(
+	struct draft *draft, struct chain *chain, const char *path, struct fw_span span) {
+	struct stat status;
+	if (strcmp(path, "-") == 0 || stat(path, &status) != 0) {
+		return false;
+	}
+	for (size_t i = 0; i < chain->count; i++) {
+		if (chain->devices[i] == status.st_dev && chain->inodes[i] == status.st_ino) {
+			struct fw_diag *diag = fw_error(draft->diags, span, "extends-cycle",
+				"'%s' extends itself in the end", path);
+			if (i + 1 < chain->count) {
+				fw_diag_note(
+					draft->diags, diag, chain->spans[i + 1], "by way of this");
+			}
+			return true;
+		}
+	}
+	chain->devices[chain->count] = status.st_dev;
+	chain->inodes[chain->count] = status.st_ino;
+	return false;
+}
+
+static bool read_chain(struct draft *draft, struct chain *chain, const char *name) {
+	const struct layer *wanted_by = NULL;
+	struct fw_span span = {0};
+
+	while (name != NULL) {
+		if (chain->count == EXTENDS_MAX) {
+			fw_error(draft->diags, span, "extends-depth",
+				"a chain of `extends` is %d files long at most", EXTENDS_MAX);
+			return false;
+		}
+		const char *path = find_file(draft, name, wanted_by, span);
+		if (path == NULL || is_cycle(draft, chain, path, span)) {
+			return false;
+		}
+		struct layer *layer = &chain->layers[chain->count];
+		if (!fw_layer_read(draft, path, span, layer)) {
+			return false;
+		}
+		if (layer->kind != KIND_PROFILE && layer->kind != KIND_SITE) {
+			struct fw_diag *diag = fw_error(draft->diags,
+				span.source != NULL ? span : (struct fw_span){layer->source, 0, 0},
+				"not-a-profile", "'%s' is neither a profile nor a site", path);
+			fw_diag_hint(draft->diags, diag, "`flowfw list profiles` shows profiles");
+			return false;
+		}
+		chain->spans[chain->count++] = span;
+		name = NULL;
+		if (layer->extends != NULL) {
+			name = fw_arena_text(draft->arena, layer->extends->text);
+			span = layer->extends->span;
+			wanted_by = layer;
+		}
+	}
+	draft->extends = chain->count > 1 ? chain->layers[chain->count - 1].name : NULL;
+	return true;
+}
+
+/* ---- what every profile stands on ---- */
+
+static void merge_file(struct draft *draft, const char *path, enum kind kind) {
+	struct layer layer;
+
+	if (!fw_layer_read(draft, path, (struct fw_span){0}, &layer)) {
+		return;
+	}
+	if (layer.kind != kind) {
+		fw_error(draft->diags, (struct fw_span){layer.source, 0, 0}, "misplaced-file",
+			"this file does not belong here");
+		return;
+	}
+	fw_layer_merge(draft, &layer);
+}
+
+static bool merge_library(struct draft *draft) {
+	size_t count;
+	const char *const *paths =
+		fw_library_files(draft->library, draft->arena, "services/", &count);
+	const char *base = fw_library_find(draft->library, draft->arena, "", "base");
+
+	if (count == 0 || base == NULL) {
+		struct fw_diag *diag = fw_failure(draft->diags, "no-library", 0,
+			"the profiles that come with flowfw were not found");
+		fw_diag_hint(draft->diags, diag,
+			"FLOWFW_DATADIR names the folder that holds profiles/ and "
+			"templates/");
+		return false;
+	}
+	for (size_t i = 0; i < count; i++) {
+		merge_file(draft, paths[i], KIND_SERVICES);
+	}
+	merge_file(draft, base, KIND_BASE);
+	return true;
+}
+
+static void no_role(struct draft *draft, const struct fw_yaml_node *node) {
+	size_t count;
+	const char *const *paths = fw_library_files(draft->library, draft->arena, "roles/", &count);
+	const char **names = FW_ARENA_ARRAY(draft->arena, const char *, count);
+
+	for (size_t i = 0; i < count; i++) {
+		const char *file = strrchr(paths[i], '/') + 1;
+		names[i] = fw_arena_text(
+			draft->arena, (struct fw_slice){file, strlen(file) - strlen(".yaml")});
+	}
+	struct fw_diag *diag = fw_error(draft->diags, node->span, "unknown-role",
+		"no role is named '%.*s'", (int)node->text.length, node->text.data);
+	fw_diag_suggest(draft->diags, diag, node->text, names, count);
+}
+
+/* `merged` holds the roles of the whole chain: one that two files name is merged once. */
+static void merge_roles(
+	struct draft *draft, const struct fw_yaml_node *node, struct fw_buf *merged) {
+	struct name_refs roles;
+
+	if (!fw_read_names(draft, node, "a role", &roles)) {
+		return;
+	}
+	for (size_t i = 0; i < roles.count; i++) {
+		const char *name = roles.items[i].name;
+		const char *mark = fw_arena_printf(draft->arena, "/%s/", name);
+		if (merged->length != 0 && strstr(merged->data, mark) != NULL) {
+			continue;
+		}
+		fw_buf_add_text(merged, mark);
+		const char *path = fw_library_find(draft->library, draft->arena, "roles/", name);
+		if (path != NULL) {
+			merge_file(draft, path, KIND_ROLE);
+		} else {
+			struct fw_yaml_node role = {
+				.span = roles.items[i].span, .text = fw_slice(name)};
+			no_role(draft, &role);
+		}
+	}
+}
+
+/* ---- the whole ---- */
+
+bool fw_profile_load(struct fw_arena *arena, const struct fw_library *library,
+	const struct fw_request *request, struct fw_profile *out_profile, struct fw_diags *diags) {
+	struct draft draft FW_AUTO(fw_draft_fini);
+	struct chain *chain = FW_ARENA_NEW(arena, struct chain);
+	struct fw_buf merged_roles FW_AUTO(fw_buf_fini) = {0};
+	struct fw_profile profile = {0};
+	size_t errors = diags->errors;
+
+	fw_draft_init(&draft, arena, library, diags);
+	/* A broken chain does not keep the files that were read from being looked at. */
+	bool whole = read_chain(&draft, chain, request->profile);
+	if (!merge_library(&draft)) {
+		return false;
+	}
+	for (size_t i = chain->count; i-- > 0;) {
+		if (chain->layers[i].roles != NULL) {
+			merge_roles(&draft, chain->layers[i].roles, &merged_roles);
+		}
+	}
+	for (size_t i = chain->count; i-- > 0;) {
+		fw_layer_merge(&draft, &chain->layers[i]);
+	}
+	for (size_t i = 0; i < request->set_count; i++) {
+		fw_override_merge(&draft, request->sets[i]);
+	}
+	for (size_t i = chain->count; i-- > 0;) {
+		fw_layer_expects(&draft, &chain->layers[i]);
+	}
+	if (whole) {
+		fw_resolve(&draft, request, &profile);
+	}
+	if (diags->errors != errors) {
+		return false;
+	}
+	fw_lint(&draft, &profile.policy);
+	fw_rows(&draft, &profile);
+	*out_profile = profile;
+	return true;
+}

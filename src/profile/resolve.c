@@ -1,0 +1,709 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The meaning of a merged draft: which services are on, which addresses and ports they name, and
+ * the flows that follow. What cannot be meant is an error here, at the place where it was written.
+ */
+
+#include "profile/draft.h"
+
+#include <netinet/in.h>
+#include <string.h>
+
+/* Everything under way. */
+struct resolver {
+	struct draft *draft;
+	const struct fw_request *request;
+	FW_VEC(struct fw_flow) flows;
+};
+
+/* The ends of a service's packets, resolved: one for peers, one for its own end. */
+struct end {
+	struct fw_side side;
+	bool nobody; /* it names groups, and none of them has members */
+};
+
+/* ---- groups ---- */
+
+static struct fw_set *resolve_group(struct draft *draft, struct group *group) {
+	if (group->resolved == NULL) {
+		size_t count = group->members->list.count;
+		struct fw_endpoint *endpoints =
+			FW_ARENA_ARRAY(draft->arena, struct fw_endpoint, count);
+		if (count != 0) {
+			memcpy(endpoints, group->members->list.items, count * sizeof(*endpoints));
+		}
+		group->resolved = FW_ARENA_NEW(draft->arena, struct fw_set);
+		group->resolved->name = group->name;
+		group->resolved->title = group->title;
+		group->resolved->span = group->set_span;
+		fw_set_resolve(group->resolved, endpoints, count);
+	}
+	return group->resolved;
+}
+
+/* The group that a peer names; NULL: an error is in the list. */
+static struct group *find_group(struct draft *draft, const struct peer *peer) {
+	struct group *group = fw_draft_group(draft, fw_slice(peer->group));
+	if (group == NULL) {
+		fw_draft_no_group(draft, peer->span, fw_slice(peer->group));
+		return NULL;
+	}
+	group->used = true;
+	return group;
+}
+
+/* Remembers a service that an unset group opens to anybody, for one warning a group. */
+static void note_unset(struct draft *draft, const struct service *service, struct group *group,
+	bool input, struct fw_span span) {
+	if (group->state != GROUP_UNSET || !group->unset_any || service->base ||
+		(!input && group->unset_warning == NULL)) {
+		return;
+	}
+	if (group->opens == NULL) {
+		group->opens = fw_arena_printf(draft->arena, "'%s'", service->id);
+		group->opens_span = span;
+	} else {
+		group->opens = fw_arena_printf(draft->arena, "%s, '%s'", group->opens, service->id);
+	}
+}
+
+static void warn_unset(struct draft *draft) {
+	for (struct group *group = draft->groups; group != NULL; group = group->hh.next) {
+		if (group->opens == NULL) {
+			continue;
+		}
+		struct fw_diag *diag;
+		if (group->unset_warning != NULL) {
+			diag = fw_warning(draft->diags, group->opens_span, "unset-group",
+				"group '%s' is not set: %s", group->name, group->unset_warning);
+		} else {
+			diag = fw_warning(draft->diags, group->opens_span, "unset-group",
+				"group '%s' is not set: open to any source: %s", group->name,
+				group->opens);
+		}
+		fw_diag_hint(draft->diags, diag,
+			"name them in the site: groups: {%s: [10.0.0.0/24]}", group->name);
+	}
+}
+
+/* ---- ends ---- */
+
+static struct fw_set *literal_set(
+	struct draft *draft, const char *name, const struct service *service, struct fw_span span) {
+	struct fw_set *set = FW_ARENA_NEW(draft->arena, struct fw_set);
+	set->name = name;
+	set->title = service->title;
+	set->literal = true;
+	set->span = span;
+	return set;
+}
+
+static void resolve_end(struct draft *draft, const struct service *service,
+	const struct peers *peers, const char *literal_name, bool input, struct end *end) {
+	*end = (struct end){0};
+	if (peers->any || peers->count == 0) {
+		return;
+	}
+	const struct fw_set **sets =
+		FW_ARENA_ARRAY(draft->arena, const struct fw_set *, peers->count + 1);
+	struct fw_endpoint *literals =
+		FW_ARENA_ARRAY(draft->arena, struct fw_endpoint, peers->count);
+	size_t set_count = 0, literal_count = 0;
+	bool any = false;
+
+	for (size_t i = 0; i < peers->count; i++) {
+		const struct peer *peer = &peers->items[i];
+		if (peer->group == NULL) {
+			literals[literal_count++] =
+				(struct fw_endpoint){.range = peer->range, .span = peer->span};
+			continue;
+		}
+		struct group *group = find_group(draft, peer);
+		if (group == NULL) {
+			continue;
+		}
+		note_unset(draft, service, group, input, peer->span);
+		if (group->state == GROUP_LIST) {
+			sets[set_count++] = resolve_group(draft, group);
+		} else {
+			any |= group->state == GROUP_ANY || group->unset_any;
+		}
+	}
+	if (any) {
+		return;
+	}
+	if (literal_count != 0) {
+		struct fw_set *set = literal_set(draft, literal_name, service, peers->span);
+		fw_set_resolve(set, literals, literal_count);
+		sets[set_count++] = set;
+	}
+	end->side.sets = sets;
+	end->side.set_count = set_count;
+	end->nobody = set_count == 0;
+}
+
+/* All that a service excepts, as one set without ports of their own. */
+static const struct fw_set *resolve_except(struct draft *draft, const struct service *service) {
+	const struct peers *except = &service->except;
+	FW_VEC(struct fw_endpoint) all = {0};
+
+	for (size_t i = 0; i < except->count; i++) {
+		const struct peer *peer = &except->items[i];
+		if (peer->group == NULL) {
+			FW_VEC_ADD(&all,
+				(struct fw_endpoint){.range = peer->range, .span = peer->span});
+			continue;
+		}
+		struct group *group = find_group(draft, peer);
+		if (group == NULL) {
+			continue;
+		}
+		if (group->state != GROUP_LIST) {
+			struct fw_diag *diag = fw_error(draft->diags, peer->span, "except-unset",
+				"group '%s' is not a list, so nothing can be excepted by it",
+				group->name);
+			fw_diag_hint(draft->diags, diag, "set the group, or give addresses");
+			continue;
+		}
+		for (size_t j = 0; j < group->members->list.count; j++) {
+			struct fw_endpoint endpoint = group->members->list.items[j];
+			endpoint.own = NULL;
+			FW_VEC_ADD(&all, endpoint);
+		}
+	}
+	struct fw_set *set = NULL;
+	if (all.count != 0) {
+		struct fw_endpoint *endpoints =
+			FW_ARENA_ARRAY(draft->arena, struct fw_endpoint, all.count);
+		memcpy(endpoints, all.items, all.count * sizeof(*endpoints));
+		set = literal_set(draft, fw_arena_printf(draft->arena, "%s_except", service->id),
+			service, except->span);
+		fw_set_resolve(set, endpoints, all.count);
+	}
+	FW_VEC_FINI(&all);
+	return set;
+}
+
+/* ---- clauses ---- */
+
+struct clauses {
+	struct fw_clause *items;
+	size_t count;
+};
+
+/* The ports of one protocol in a list of specs. */
+static const struct fw_ports *pick_ports(
+	struct draft *draft, const struct port_specs *specs, unsigned protocol, size_t *out_count) {
+	struct fw_ports *ports = FW_ARENA_ARRAY(draft->arena, struct fw_ports, specs->count);
+	size_t count = 0;
+
+	for (size_t i = 0; i < specs->count; i++) {
+		if ((specs->items[i].protocols & protocol) != 0) {
+			ports[count++] = specs->items[i].ports;
+		}
+	}
+	*out_count = fw_ports_normalize(ports, count);
+	return ports;
+}
+
+static void add_port_clauses(struct draft *draft, const struct service *service,
+	const struct port_specs *specs, struct clauses *clauses) {
+	static const struct {
+		unsigned bit;
+		uint8_t number;
+	} protocols[] = {{FW_PROTO_TCP, IPPROTO_TCP}, {FW_PROTO_UDP, IPPROTO_UDP}};
+	const struct port_specs *sources = &service->source_ports;
+
+	for (size_t i = 0; i < FW_LENGTH(protocols); i++) {
+		struct fw_clause clause = {.protocol = protocols[i].number};
+		clause.ports = pick_ports(draft, specs, protocols[i].bit, &clause.port_count);
+		clause.source_ports =
+			pick_ports(draft, sources, protocols[i].bit, &clause.source_port_count);
+		/* Source ports of one protocol say nothing about the other: that would widen it. */
+		if (clause.port_count != 0 && sources->count != 0 &&
+			clause.source_port_count == 0) {
+			fw_error(draft->diags, sources->span, "source-ports",
+				"source ports are given for one protocol and ports for another");
+			continue;
+		}
+		bool wanted =
+			specs->count != 0 ? clause.port_count != 0 : clause.source_port_count != 0;
+		if (wanted) {
+			clauses->items[clauses->count++] = clause;
+		} else if (clause.source_port_count != 0) {
+			fw_error(draft->diags, sources->span, "source-ports",
+				"source ports are given for one protocol and ports for another");
+		}
+	}
+}
+
+static int compare_types(const void *left, const void *right) {
+	const struct fw_icmp_type *a = left;
+	const struct fw_icmp_type *b = right;
+	return a->type != b->type ? a->type - b->type : a->code - b->code;
+}
+
+static void add_icmp_clause(struct draft *draft, const struct service *service,
+	enum fw_family family, struct clauses *clauses) {
+	const struct icmp_types *given = &service->icmp[family];
+	if (given->count == 0) {
+		return;
+	}
+	struct fw_icmp_type *types =
+		FW_ARENA_ARRAY(draft->arena, struct fw_icmp_type, given->count);
+	memcpy(types, given->items, given->count * sizeof(*types));
+	qsort(types, given->count, sizeof(*types), compare_types);
+	size_t kept = 0;
+	for (size_t i = 0; i < given->count; i++) {
+		if (kept == 0 || compare_types(&types[kept - 1], &types[i]) != 0) {
+			types[kept++] = types[i];
+		}
+	}
+	clauses->items[clauses->count++] = (struct fw_clause){
+		.family = family,
+		.protocol = family == FW_IPV4 ? IPPROTO_ICMP : IPPROTO_ICMPV6,
+		.types = types,
+		.type_count = kept,
+		.hop_limit = family == FW_IPV6 ? service->hop_limit : 0,
+	};
+}
+
+static enum fw_family family_of(uint8_t protocol) {
+	switch (protocol) {
+	case IPPROTO_ICMP:
+	case IPPROTO_IGMP:
+		return FW_IPV4;
+	case IPPROTO_ICMPV6:
+		return FW_IPV6;
+	default:
+		return FW_FAMILY_NONE;
+	}
+}
+
+static void add_protocol_clauses(
+	struct draft *draft, const struct service *service, struct clauses *clauses) {
+	bool seen[UINT8_MAX + 1] = {false};
+
+	(void)draft;
+	for (size_t i = 0; i < service->protocols.count; i++) {
+		seen[service->protocols.items[i]] = true;
+	}
+	for (size_t protocol = 0; protocol <= UINT8_MAX; protocol++) {
+		if (seen[protocol]) {
+			clauses->items[clauses->count++] =
+				(struct fw_clause){.family = family_of((uint8_t)protocol),
+					.protocol = (uint8_t)protocol};
+		}
+	}
+}
+
+/* The ports that a service asks for, whatever its members bring. */
+static const struct port_specs *service_ports(
+	const struct draft *draft, const struct service *service) {
+	switch (service->ports_kind) {
+	case PORTS_FROM_GROUP:
+		return &service->default_ports;
+	case PORTS_FROM_RTP:
+		return draft->base.rtp_ports.count != 0 ? &draft->base.rtp_ports
+							: &service->default_ports;
+	case PORTS_LIST:
+		break;
+	}
+	return &service->ports;
+}
+
+static struct clauses resolve_clauses(struct draft *draft, const struct service *service) {
+	enum { PORT_CLAUSES = 2, ICMP_CLAUSES = 2 };
+	size_t most = PORT_CLAUSES + ICMP_CLAUSES + service->protocols.count;
+	struct clauses clauses = {FW_ARENA_ARRAY(draft->arena, struct fw_clause, most), 0};
+
+	add_port_clauses(draft, service, service_ports(draft, service), &clauses);
+	add_icmp_clause(draft, service, FW_IPV4, &clauses);
+	add_icmp_clause(draft, service, FW_IPV6, &clauses);
+	add_protocol_clauses(draft, service, &clauses);
+	return clauses;
+}
+
+/* ---- is it on? ---- */
+
+static const struct peers *service_peers(const struct service *service) {
+	return service->direction == DIRECTION_OUTPUT ? &service->to : &service->from;
+}
+
+static const struct peers *service_local(const struct service *service) {
+	return service->direction == DIRECTION_OUTPUT ? &service->from : &service->to;
+}
+
+/* Whether every group of the peers is a list; addresses are names enough. */
+static bool peers_are_named(struct draft *draft, const struct service *service) {
+	const struct peers *peers = service_peers(service);
+
+	if (peers->any || peers->count == 0) {
+		return false;
+	}
+	for (size_t i = 0; i < peers->count; i++) {
+		if (peers->items[i].group == NULL) {
+			continue;
+		}
+		struct group *group = fw_draft_group(draft, fw_slice(peers->items[i].group));
+		if (group != NULL) {
+			group->used = true;
+			if (group->state != GROUP_LIST) {
+				return false;
+			}
+		}
+	}
+	return true;
+}
+
+static bool is_cut(const struct fw_request *request, enum fw_importance level) {
+	bool any_only = false;
+
+	for (size_t i = 0; i < FW_IMPORTANCE_COUNT; i++) {
+		any_only |= request->only[i];
+	}
+	return (any_only && !request->only[level]) || request->without[level];
+}
+
+/* A mark that its groups are of use, though the service makes no flow now. */
+static void use_groups(struct draft *draft, const struct peers *peers) {
+	for (size_t i = 0; i < peers->count; i++) {
+		if (peers->items[i].group != NULL) {
+			find_group(draft, &peers->items[i]);
+		}
+	}
+}
+
+static enum fw_service_state find_state(
+	const struct resolver *resolver, const struct service *service) {
+	struct draft *draft = resolver->draft;
+
+	if (service->turned == ENABLED_OFF || (service->base && service->on_switch != SWITCH_NONE &&
+						      !draft->base.switches[service->on_switch])) {
+		return FW_SERVICE_OFF;
+	}
+	if (service->turned != ENABLED_ON &&
+		(service->role == NULL || service->enabled == ENABLED_OFF)) {
+		return FW_SERVICE_OFF;
+	}
+	if (!service->base && is_cut(resolver->request, service->level)) {
+		return FW_SERVICE_CUT;
+	}
+	if (service->enabled == ENABLED_WHEN_NAMED && !peers_are_named(draft, service)) {
+		return FW_SERVICE_WAITING;
+	}
+	return FW_SERVICE_ON;
+}
+
+/* What was written about a service that makes no flow, and so does nothing. */
+static void warn_idle(struct draft *draft, const struct service *service) {
+	if (service->state == FW_SERVICE_OFF && service->base &&
+		service->on_switch == SWITCH_NONE) {
+		struct fw_diag *diag = fw_warning(draft->diags, service->turned_span,
+			"essential-off", "without '%s' some connections will fail: %s", service->id,
+			service->breaks != NULL ? service->breaks : service->title);
+		fw_diag_hint(draft->diags, diag, "the base rules let little in; leave it on");
+	} else if (service->state == FW_SERVICE_OFF && service->turned == ENABLED_NONE &&
+		   service->adjusted_span.source != NULL) {
+		struct fw_diag *diag =
+			fw_warning(draft->diags, service->adjusted_span, "service-off",
+				"these settings do nothing: '%s' is off by default", service->id);
+		fw_diag_hint(draft->diags, diag, "turn it on with `enabled: on`");
+	} else if (service->state == FW_SERVICE_WAITING && service->turned == ENABLED_ON) {
+		fw_warning(draft->diags, service->turned_span, "service-waiting",
+			"'%s' stays off until the group of its peers is named", service->id);
+	}
+}
+
+/* ---- flows ---- */
+
+static void check_from_group(
+	struct draft *draft, const struct service *service, const struct fw_side *peers) {
+	if (service->default_ports.count != 0) {
+		return;
+	}
+	if (peers->set_count == 0) {
+		fw_error(draft->diags, service->touched, "no-ports",
+			"'%s' takes its ports from its peers, and any peer brings none",
+			service->id);
+	}
+	for (size_t i = 0; i < peers->set_count; i++) {
+		for (int family = FW_IPV4; family < FW_FAMILY_COUNT; family++) {
+			const struct fw_members *members = &peers->sets[i]->members[family];
+			if (members->plain_count == 0) {
+				continue;
+			}
+			struct fw_diag *diag =
+				fw_error(draft->diags, members->items[0].span, "no-ports",
+					"'%s' needs the port of each of its peers", service->id);
+			fw_diag_hint(draft->diags, diag,
+				"like: {name: city, address: 203.0.113.9, ports: 443/tcp}");
+		}
+	}
+}
+
+static bool check_service(struct draft *draft, const struct service *service) {
+	size_t errors = draft->diags->errors;
+	bool has_match = service->ports.span.source != NULL || service->source_ports.count != 0 ||
+			 service->icmp[FW_IPV4].count != 0 || service->icmp[FW_IPV6].count != 0 ||
+			 service->protocols.count != 0;
+
+	if (service->direction == DIRECTION_NONE) {
+		struct fw_diag *diag = fw_error(draft->diags, service->touched, "no-direction",
+			"'%s' has no direction", service->id);
+		fw_diag_hint(draft->diags, diag,
+			"input: the device listens; output: the device connects");
+	}
+	if (!has_match) {
+		struct fw_diag *diag = fw_error(draft->diags, service->touched, "no-ports",
+			"'%s' has no ports", service->id);
+		fw_diag_hint(draft->diags, diag,
+			service->provenance == FW_SITE
+				? "every port of every protocol is too much; name what it needs"
+				: "the vendor publishes no number; the site gives it: ports: "
+				  "1234/tcp");
+	}
+	if (service->direction == DIRECTION_BOTH &&
+		(service->ports_kind == PORTS_FROM_GROUP || service->except.count != 0)) {
+		fw_error(draft->diags, service->touched, "both-directions",
+			"'%s' goes both ways, so 'from-group' and 'except' have no side to mean",
+			service->id);
+	}
+	if (service->hop_limit != 0 && service->icmp[FW_IPV6].count == 0) {
+		fw_error(draft->diags, service->touched, "hop-limit-alone",
+			"'%s' has a hop limit, which only icmpv6 can use", service->id);
+	}
+	return draft->diags->errors == errors;
+}
+
+/* Kernel names of the interfaces a service names, sorted, each once. */
+static void resolve_interfaces(
+	struct draft *draft, const struct name_refs *refs, struct fw_flow *flow) {
+	FW_VEC(const char *) names = {0};
+
+	for (size_t i = 0; i < refs->count; i++) {
+		struct fw_slice name = fw_slice(refs->items[i].name);
+		struct interface *interface = fw_draft_interface(draft, name);
+		if (interface == NULL) {
+			fw_draft_no_interface(draft, refs->items[i].span, name);
+			continue;
+		}
+		interface->used = true;
+		for (size_t j = 0; j < interface->count; j++) {
+			size_t at = 0;
+			while (at < names.count &&
+				strcmp(names.items[at], interface->kernel_names[j]) < 0) {
+				at++;
+			}
+			if (at < names.count &&
+				strcmp(names.items[at], interface->kernel_names[j]) == 0) {
+				continue;
+			}
+			FW_VEC_ADD(&names, NULL);
+			memmove(&names.items[at + 1], &names.items[at],
+				(names.count - 1 - at) * sizeof(*names.items));
+			names.items[at] = interface->kernel_names[j];
+		}
+	}
+	if (names.count != 0) {
+		const char **kept = FW_ARENA_ARRAY(draft->arena, const char *, names.count);
+		memcpy(kept, names.items, names.count * sizeof(*kept));
+		flow->interfaces = kept;
+		flow->interface_count = names.count;
+	}
+	FW_VEC_FINI(&names);
+}
+
+static struct fw_log resolve_log(const struct draft *draft, const struct log_setting *log) {
+	const struct log_setting *base = &draft->base.log;
+	struct fw_log result = {.on = log->on};
+
+	if (!log->on) {
+		return result;
+	}
+	result.prefix = log->prefix != NULL ? log->prefix : base->prefix;
+	result.rate = log->rate.count != 0 ? log->rate : base->rate;
+	/* A device in a cabinet must not fill its disk because somebody scans it. */
+	static const struct fw_rate gentle = {10, FW_MINUTE, FW_BURST_DEFAULT, false};
+	if (result.prefix == NULL) {
+		result.prefix = "flowfw ";
+	}
+	if (result.rate.count == 0) {
+		result.rate = gentle;
+	}
+	return result;
+}
+
+static void add_flows(struct resolver *resolver, struct service *service) {
+	struct draft *draft = resolver->draft;
+	bool input = service->direction != DIRECTION_OUTPUT;
+	struct end peers, local;
+
+	resolve_end(draft, service, service_peers(service), service->id, input, &peers);
+	resolve_end(draft, service, service_local(service),
+		fw_arena_printf(draft->arena, "%s_local", service->id), false, &local);
+	if (peers.nobody || local.nobody) {
+		service->state = FW_SERVICE_WAITING;
+		return;
+	}
+	if (service->except.count != 0) {
+		peers.side.except = resolve_except(draft, service);
+	}
+	if (service->ports_kind == PORTS_FROM_GROUP && !service->broken) {
+		check_from_group(draft, service, &peers.side);
+	}
+	struct clauses clauses = resolve_clauses(draft, service);
+	struct fw_flow flow = {
+		.service = service->id,
+		.title = service->title,
+		.span = service->touched,
+		.source = input ? peers.side : local.side,
+		.destination = input ? local.side : peers.side,
+		.clauses = clauses.items,
+		.clause_count = clauses.count,
+		.own_ports = service->ports_kind == PORTS_FROM_GROUP,
+		.limit = service->limit,
+		.log = resolve_log(draft, &service->log),
+		.base = service->base,
+		.provenance = service->provenance,
+	};
+	if (service->on_switch == SWITCH_ECHO && !draft->base.echo_limited) {
+		flow.limit = (struct fw_rate){0};
+	}
+	resolve_interfaces(draft, &service->interfaces, &flow);
+	if (service->direction != DIRECTION_OUTPUT) {
+		flow.hook = FW_INPUT;
+		FW_VEC_ADD(&resolver->flows, flow);
+	}
+	if (service->direction != DIRECTION_INPUT) {
+		flow.hook = FW_OUTPUT;
+		FW_VEC_ADD(&resolver->flows, flow);
+	}
+}
+
+static void resolve_service(struct resolver *resolver, struct service *service) {
+	struct draft *draft = resolver->draft;
+
+	service->state = find_state(resolver, service);
+	warn_idle(draft, service);
+	if (service->state == FW_SERVICE_ON) {
+		/* A broken one goes on for the sake of its other mistakes. */
+		if (service->broken || check_service(draft, service)) {
+			add_flows(resolver, service);
+		}
+	} else {
+		use_groups(draft, &service->from);
+		use_groups(draft, &service->to);
+		use_groups(draft, &service->except);
+		/* Interfaces too: a site may name them for a service it turns on later. */
+		for (size_t i = 0; i < service->interfaces.count; i++) {
+			struct interface *interface = fw_draft_interface(
+				draft, fw_slice(service->interfaces.items[i].name));
+			if (interface != NULL) {
+				interface->used = true;
+			}
+		}
+	}
+}
+
+/* ---- the tunnel ---- */
+
+/* What may come in on the interface named vpn, from anybody at its other end. */
+static void add_vpn_flows(struct resolver *resolver) {
+	struct draft *draft = resolver->draft;
+	const struct name_refs *inside = &draft->base.vpn_inside;
+	struct interface *vpn = fw_draft_interface(draft, FW_SLICE("vpn"));
+
+	for (size_t i = 0; i < inside->count; i++) {
+		const struct name_ref *ref = &inside->items[i];
+		struct service *service = fw_draft_service(draft, fw_slice(ref->name));
+		if (service == NULL) {
+			fw_draft_no_service(draft, ref->span, fw_slice(ref->name));
+			continue;
+		}
+		if (service->direction == DIRECTION_OUTPUT) {
+			fw_error(draft->diags, ref->span, "vpn-inside-output",
+				"'%s' is an output service; nothing comes in by it", ref->name);
+			continue;
+		}
+		if (service->state != FW_SERVICE_ON || vpn == NULL) {
+			if (draft->base.vpn_inside_by == KIND_SITE && vpn != NULL) {
+				fw_warning(draft->diags, ref->span, "vpn-inside-off",
+					"'%s' is not on, so the tunnel does not admit it",
+					ref->name);
+			}
+			continue;
+		}
+		struct clauses clauses = resolve_clauses(draft, service);
+		struct fw_flow flow = {
+			.service = service->id,
+			.title = service->title,
+			.span = vpn->span,
+			.hook = FW_INPUT,
+			.clauses = clauses.items,
+			.clause_count = clauses.count,
+			.limit = service->limit,
+			.log = resolve_log(draft, &service->log),
+			.provenance = service->provenance,
+		};
+		struct name_ref name = {"vpn", ref->span};
+		resolve_interfaces(draft, &(struct name_refs){&name, 1, ref->span}, &flow);
+		FW_VEC_ADD(&resolver->flows, flow);
+	}
+}
+
+/* RTP that is let in must come from named cameras: it is never open to any source. */
+static void check_rtp(struct draft *draft) {
+	for (struct service *service = draft->services; service != NULL;
+		service = service->hh.next) {
+		bool rtp = service->on_switch == SWITCH_RTP ||
+			   service->on_switch == SWITCH_RTP_MULTICAST;
+		if (rtp && draft->base.switches[service->on_switch] &&
+			service->state == FW_SERVICE_WAITING &&
+			draft->base.rtp_span.source != NULL) {
+			struct fw_diag *diag = fw_error(draft->diags, draft->base.rtp_span,
+				"rtp-without-cameras",
+				"media may come in from named cameras only, and none are named");
+			fw_diag_hint(draft->diags, diag,
+				"name them: groups: {cameras: [10.30.1.11, 10.30.1.12]}");
+			return;
+		}
+	}
+}
+
+void fw_resolve(struct draft *draft, const struct fw_request *request, struct fw_profile *profile) {
+	struct resolver resolver = {.draft = draft, .request = request};
+	struct fw_policy *policy = &profile->policy;
+
+	for (struct service *service = draft->services; service != NULL;
+		service = service->hh.next) {
+		resolve_service(&resolver, service);
+	}
+	add_vpn_flows(&resolver);
+	check_rtp(draft);
+	warn_unset(draft);
+
+	*policy = (struct fw_policy){
+		.name = draft->name,
+		.title = draft->title,
+		.extends = draft->extends,
+		.log = resolve_log(draft, &draft->base.log),
+		.log_span = draft->base.log.span,
+		.counters = draft->base.counters,
+	};
+	memcpy(policy->hooks, draft->base.hooks, sizeof(policy->hooks));
+
+	struct fw_flow *flows = FW_ARENA_ARRAY(draft->arena, struct fw_flow, resolver.flows.count);
+	struct fw_expect *expects =
+		FW_ARENA_ARRAY(draft->arena, struct fw_expect, draft->expects.count);
+	if (resolver.flows.count != 0) {
+		memcpy(flows, resolver.flows.items, resolver.flows.count * sizeof(*flows));
+	}
+	if (draft->expects.count != 0) {
+		memcpy(expects, draft->expects.items, draft->expects.count * sizeof(*expects));
+	}
+	policy->expects = expects;
+	policy->expect_count = draft->expects.count;
+	fw_policy_finish(draft->arena, policy, flows, resolver.flows.count);
+	FW_VEC_FINI(&resolver.flows);
+}
