@@ -137,6 +137,9 @@ const char *fw_nearest(struct fw_slice word, const char *const *candidates, size
 
 /* ---- files ---- */
 
+/** A file's name without its folders and without .yaml or .yml; part of `path`. */
+struct fw_slice fw_path_stem(const char *path);
+
 /**
  * Adds a whole file to `out`, a pipe too ("-" is standard input), at most `limit` bytes.
  * Returns 0, or an errno value: EISDIR for a folder, EFBIG past the limit. `out` holds what it held

@@ -72,3 +72,19 @@ bool fw_slice_to_uint(struct fw_slice slice, uint64_t limit, uint64_t *out_value
 	*out_value = value;
 	return true;
 }
+
+struct fw_slice fw_path_stem(const char *path) {
+	static const char *const endings[] = {".yaml", ".yml"};
+	const char *slash = strrchr(path, '/');
+	struct fw_slice stem = fw_slice(slash != NULL ? slash + 1 : path);
+
+	for (size_t i = 0; i < FW_LENGTH(endings); i++) {
+		size_t length = strlen(endings[i]);
+		if (stem.length > length &&
+			memcmp(stem.data + stem.length - length, endings[i], length) == 0) {
+			stem.length -= length;
+			break;
+		}
+	}
+	return stem;
+}

@@ -182,7 +182,6 @@ struct interface {
 	const char *const *kernel_names;
 	size_t count;
 	struct fw_span span;
-	bool used;
 };
 
 struct base {
@@ -327,6 +326,9 @@ const char *fw_library_find(const struct fw_library *library, struct fw_arena *a
 /** Paths of `PART*.yaml` by file name, the first folder's winning; NULL-terminated. */
 const char *const *fw_library_files(const struct fw_library *library, struct fw_arena *arena,
 	const char *part, size_t *out_count);
+
+/** The failure that no folder has what every profile stands on. */
+void fw_library_missing(struct fw_diags *diags);
 
 /* ---- from draft to profile ---- */
 

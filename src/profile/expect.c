@@ -151,14 +151,23 @@ static bool read_interface(struct sentence *sentence, struct fw_packet *packet) 
 	if (!next_word(sentence)) {
 		return bad(sentence, "an interface");
 	}
+	/* By the site's name for it, which means its first, or by a kernel's name that it has. */
 	struct interface *interface = fw_draft_interface(sentence->draft, sentence->word);
-	if (interface == NULL) {
-		fw_draft_no_interface(sentence->draft, word_span(sentence), sentence->word);
-		return false;
+	if (interface != NULL) {
+		packet->interface = interface->kernel_names[0];
+		return true;
 	}
-	interface->used = true;
-	packet->interface = interface->kernel_names[0];
-	return true;
+	for (interface = sentence->draft->interfaces; interface != NULL;
+		interface = interface->hh.next) {
+		for (size_t i = 0; i < interface->count; i++) {
+			if (fw_slice_is(sentence->word, interface->kernel_names[i])) {
+				packet->interface = interface->kernel_names[i];
+				return true;
+			}
+		}
+	}
+	fw_draft_no_interface(sentence->draft, word_span(sentence), sentence->word);
+	return false;
 }
 
 static bool read_source_port(struct sentence *sentence, struct fw_packet *packet) {

@@ -131,26 +131,9 @@ static enum kind find_kind(const struct fw_yaml_node *root) {
 	return KIND_NONE;
 }
 
-/* The file's own name, without folders and ending. */
-static struct fw_slice stem(const char *path) {
-	const char *slash = strrchr(path, '/');
-	struct fw_slice name = fw_slice(slash != NULL ? slash + 1 : path);
-	static const char *const endings[] = {".yaml", ".yml"};
-
-	for (size_t i = 0; i < FW_LENGTH(endings); i++) {
-		size_t length = strlen(endings[i]);
-		if (name.length > length &&
-			strcmp(name.data + name.length - length, endings[i]) == 0) {
-			name.length -= length;
-			break;
-		}
-	}
-	return name;
-}
-
 /* A role or profile is found by its file's name; another name inside would only confuse. */
 static void check_name(struct draft *draft, const struct layer *layer) {
-	struct fw_slice file = stem(layer->path);
+	struct fw_slice file = fw_path_stem(layer->path);
 
 	if ((layer->kind == KIND_ROLE || layer->kind == KIND_PROFILE) && layer->name != NULL &&
 		!fw_slice_is(file, layer->name)) {

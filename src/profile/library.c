@@ -118,6 +118,13 @@ const char *const *fw_library_files(const struct fw_library *library, struct fw_
 	return paths;
 }
 
+void fw_library_missing(struct fw_diags *diags) {
+	struct fw_diag *diag = fw_failure(
+		diags, "no-library", 0, "the profiles that come with flowfw were not found");
+	fw_diag_hint(
+		diags, diag, "FLOWFW_DATADIR names the folder that holds profiles/ and templates/");
+}
+
 bool fw_library_list(struct fw_arena *arena, const struct fw_library *library,
 	enum fw_library_kind kind, const struct fw_library_row **out_rows, size_t *out_count,
 	struct fw_diags *diags) {
@@ -127,6 +134,10 @@ bool fw_library_list(struct fw_arena *arena, const struct fw_library *library,
 	struct fw_library_row *rows = FW_ARENA_ARRAY(arena, struct fw_library_row, count);
 	struct draft draft;
 
+	if (count == 0) {
+		fw_library_missing(diags);
+		return false;
+	}
 	fw_draft_init(&draft, arena, library, diags);
 	for (size_t i = 0; i < count; i++) {
 		struct layer layer;

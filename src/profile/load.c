@@ -34,9 +34,7 @@ static void no_profile(struct draft *draft, struct fw_span span, const char *nam
 	const char **names = FW_ARENA_ARRAY(draft->arena, const char *, count);
 
 	for (size_t i = 0; i < count; i++) {
-		const char *file = strrchr(paths[i], '/') + 1;
-		names[i] = fw_arena_text(
-			draft->arena, (struct fw_slice){file, strlen(file) - strlen(".yaml")});
+		names[i] = fw_arena_text(draft->arena, fw_path_stem(paths[i]));
 		if (strcmp(names[i], "base") == 0) {
 			names[i] = NULL;
 		}
@@ -167,11 +165,7 @@ static bool merge_library(struct draft *draft) {
 	const char *base = fw_library_find(draft->library, draft->arena, "", "base");
 
 	if (count == 0 || base == NULL) {
-		struct fw_diag *diag = fw_failure(draft->diags, "no-library", 0,
-			"the profiles that come with flowfw were not found");
-		fw_diag_hint(draft->diags, diag,
-			"FLOWFW_DATADIR names the folder that holds profiles/ and "
-			"templates/");
+		fw_library_missing(draft->diags);
 		return false;
 	}
 	for (size_t i = 0; i < count; i++) {
@@ -187,9 +181,7 @@ static void no_role(struct draft *draft, const struct fw_yaml_node *node) {
 	const char **names = FW_ARENA_ARRAY(draft->arena, const char *, count);
 
 	for (size_t i = 0; i < count; i++) {
-		const char *file = strrchr(paths[i], '/') + 1;
-		names[i] = fw_arena_text(
-			draft->arena, (struct fw_slice){file, strlen(file) - strlen(".yaml")});
+		names[i] = fw_arena_text(draft->arena, fw_path_stem(paths[i]));
 	}
 	struct fw_diag *diag = fw_error(draft->diags, node->span, "unknown-role",
 		"no role is named '%.*s'", (int)node->text.length, node->text.data);

@@ -55,8 +55,10 @@ static struct group *find_group(struct draft *draft, const struct peer *peer) {
 /* Remembers a service that an unset group opens to anybody, for one warning a group. */
 static void note_unset(struct draft *draft, const struct service *service, struct group *group,
 	bool input, struct fw_span span) {
-	if (group->state != GROUP_UNSET || !group->unset_any || service->base ||
-		(!input && group->unset_warning == NULL)) {
+	bool opens = group->unset_any && input;
+
+	if (group->state != GROUP_UNSET || service->base ||
+		(!opens && group->unset_warning == NULL)) {
 		return;
 	}
 	if (group->opens == NULL) {
@@ -488,7 +490,6 @@ static void resolve_interfaces(
 			fw_draft_no_interface(draft, refs->items[i].span, name);
 			continue;
 		}
-		interface->used = true;
 		for (size_t j = 0; j < interface->count; j++) {
 			size_t at = 0;
 			while (at < names.count &&
@@ -595,14 +596,6 @@ static void resolve_service(struct resolver *resolver, struct service *service) 
 		use_groups(draft, &service->from);
 		use_groups(draft, &service->to);
 		use_groups(draft, &service->except);
-		/* Interfaces too: a site may name them for a service it turns on later. */
-		for (size_t i = 0; i < service->interfaces.count; i++) {
-			struct interface *interface = fw_draft_interface(
-				draft, fw_slice(service->interfaces.items[i].name));
-			if (interface != NULL) {
-				interface->used = true;
-			}
-		}
 	}
 }
 

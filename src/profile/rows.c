@@ -47,13 +47,17 @@ static void add_types(struct fw_buf *out, const struct service *service, enum fw
 	for (size_t i = 0; i < types->count; i++) {
 		const char *name = fw_icmp_name(family, types->items[i]);
 		separate(out);
-		fw_buf_add_text(out, family == FW_IPV4 ? "icmp " : "icmpv6 ");
+		if (i == 0) {
+			fw_buf_add_text(out, family == FW_IPV4 ? "icmp " : "icmpv6 ");
+		}
 		if (name != NULL) {
 			fw_buf_add_text(out, name);
-		} else if (types->items[i].code >= 0) {
-			fw_buf_printf(out, "%u/%d", types->items[i].type, types->items[i].code);
-		} else {
-			fw_buf_add_uint(out, types->items[i].type);
+			continue;
+		}
+		fw_buf_add_uint(out, types->items[i].type);
+		if (types->items[i].code >= 0) {
+			fw_buf_add_char(out, '/');
+			fw_buf_add_uint(out, (uint64_t)types->items[i].code);
 		}
 	}
 }

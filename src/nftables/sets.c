@@ -1,0 +1,429 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Sets of a policy as nf_tables sets. A set with plain members points into the policy's array;
+ * members with own ports become address . port pairs where that takes few of them, else one set for
+ * each distinct list of ports. All of it in linear time, sorting what is distinct apart.
+ */
+
+#include "nftables/sets.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define uthash_malloc(size) fw_alloc(size)
+#include <uthash.h>
+
+enum {
+	/* A member with more ports than this gets rules instead of one pair for each. */
+	OWN_PORTS_MAX = 16,
+	/* Sets of so many elements declare their size, which makes them load faster. */
+	SIZE_DECLARED_FROM = 1024,
+	/* A list of ports whose text is longer names its set by a hash. */
+	LIST_NAME_MAX = 40,
+};
+
+static const char *const family_prefix[FW_FAMILY_COUNT] = {
+	[FW_IPV4] = "ipv4",
+	[FW_IPV6] = "ipv6",
+};
+
+struct family_sets {
+	const struct fw_nft_set *plain, *own;
+	const struct own_sets *ports;
+};
+
+struct set_entry {
+	const struct fw_set *set;
+	struct family_sets families[FW_FAMILY_COUNT];
+	UT_hash_handle hh;
+};
+
+void set_index_fini(struct set_index *index) {
+	HASH_CLEAR(hh, index->entries);
+}
+
+static struct family_sets *entry_get(
+	struct set_index *index, const struct fw_set *set, enum fw_family family) {
+	struct set_entry *entry;
+	HASH_FIND_PTR(index->entries, &set, entry);
+	if (entry == NULL) {
+		entry = FW_ARENA_NEW(index->arena, struct set_entry);
+		entry->set = set;
+		HASH_ADD_PTR(index->entries, set, entry);
+	}
+	return &entry->families[family];
+}
+
+/* What all sets made from one set and family have in common; `suffix` may be "". */
+static struct fw_nft_set *set_new(struct fw_arena *arena, const struct fw_set *set,
+	enum fw_family family, const char *suffix, const char *note) {
+	bool peers = set->literal && strchr(set->name, '_') == NULL;
+	struct fw_nft_set *made = FW_ARENA_NEW(arena, struct fw_nft_set);
+
+	made->name = fw_arena_printf(arena, "%s_%s%s%s", family_prefix[family], set->name,
+		peers ? "_peers" : "", suffix);
+	made->title = set->title != NULL ? set->title : set->name;
+	made->note = note;
+	made->family = family;
+	made->span = set->span;
+	return made;
+}
+
+/* Interval sets hold both ends of each element, and one more for the gap in front. */
+static uint32_t declared_size(size_t count, bool interval) {
+	if (count < SIZE_DECLARED_FROM) {
+		return 0;
+	}
+	size_t needed = interval ? 2 * count + 2 : count;
+	uint32_t size = SIZE_DECLARED_FROM;
+	while (size < needed) {
+		size *= 2;
+	}
+	return size;
+}
+
+static void fill_addresses(
+	struct fw_nft_set *made, const struct fw_endpoint *endpoints, size_t count) {
+	made->key = FW_NFT_ADDR;
+	made->endpoints = endpoints;
+	made->count = count;
+	for (size_t i = 0; i < count && !made->interval; i++) {
+		made->interval = !fw_range_is_single(&endpoints[i].range);
+	}
+	made->size = declared_size(count, made->interval);
+}
+
+const struct fw_nft_set *set_plain(
+	struct set_index *index, const struct fw_set *set, enum fw_family family) {
+	struct family_sets *sets = entry_get(index, set, family);
+	if (sets->plain == NULL) {
+		const struct fw_members *members = &set->members[family];
+		struct fw_nft_set *made = set_new(index->arena, set, family, "", NULL);
+		fill_addresses(made, members->items, members->plain_count);
+		sets->plain = made;
+	}
+	return sets->plain;
+}
+
+/* ---- members with own ports ---- */
+
+static const struct fw_endpoint *own_members(const struct fw_members *members, size_t *out_count) {
+	*out_count = members->count - members->plain_count;
+	return members->items + members->plain_count;
+}
+
+/* They may overlap, as long as their ports differ; an nf_tables set may not. */
+static size_t join_overlaps(
+	const struct fw_endpoint *endpoints, size_t count, struct fw_endpoint *out) {
+	size_t kept = 0;
+	for (size_t i = 0; i < count; i++) {
+		struct fw_range *last = kept != 0 ? &out[kept - 1].range : NULL;
+		const struct fw_range *next = &endpoints[i].range;
+		if (last == NULL || !fw_range_overlaps(last, next)) {
+			out[kept++] = endpoints[i];
+		} else if (fw_addr_compare(next->last, last->last) > 0) {
+			last->last = next->last;
+		}
+	}
+	return kept;
+}
+
+const struct fw_nft_set *set_own(
+	struct set_index *index, const struct fw_set *set, enum fw_family family) {
+	struct family_sets *sets = entry_get(index, set, family);
+	if (sets->own == NULL) {
+		size_t count;
+		const struct fw_endpoint *own = own_members(&set->members[family], &count);
+		struct fw_endpoint *joined =
+			FW_ARENA_ARRAY(index->arena, struct fw_endpoint, count);
+		struct fw_nft_set *made =
+			set_new(index->arena, set, family, "_own", "those with ports of their own");
+		fill_addresses(made, joined, join_overlaps(own, count, joined));
+		sets->own = made;
+	}
+	return sets->own;
+}
+
+static size_t ports_of(const struct fw_ports *ports, size_t count) {
+	size_t total = 0;
+	for (size_t i = 0; i < count; i++) {
+		total += (size_t)(ports[i].high - ports[i].low) + 1;
+	}
+	return total;
+}
+
+static bool is_pairs(const struct fw_endpoint *endpoint) {
+	const struct fw_port_list *own = endpoint->own;
+	return fw_range_is_single(&endpoint->range) &&
+	       ports_of(own->tcp, own->tcp_count) + ports_of(own->udp, own->udp_count) <=
+		       OWN_PORTS_MAX;
+}
+
+/* ---- address . port ---- */
+
+struct pair {
+	struct fw_nft_element element;
+	unsigned protocols; /* FW_PROTO_ bits */
+};
+
+typedef FW_VEC(struct pair) pair_vec;
+typedef FW_VEC(struct fw_nft_element) element_vec;
+
+static void add_pairs(pair_vec *pairs, const struct fw_endpoint *endpoint,
+	const struct fw_ports *ports, size_t count, unsigned protocol) {
+	for (size_t i = 0; i < count; i++) {
+		for (unsigned port = ports[i].low; port <= ports[i].high; port++) {
+			struct pair pair = {{endpoint, (uint16_t)port}, protocol};
+			FW_VEC_ADD(pairs, pair);
+		}
+	}
+}
+
+/* By port, then in the order of the members. */
+static int compare_pairs(const void *left, const void *right) {
+	const struct fw_nft_element *a = &((const struct pair *)left)->element;
+	const struct fw_nft_element *b = &((const struct pair *)right)->element;
+
+	if (a->port != b->port) {
+		return a->port < b->port ? -1 : 1;
+	}
+	return (a->endpoint > b->endpoint) - (a->endpoint < b->endpoint);
+}
+
+/* Hands the pairs of one address out to the three sets, each port once. */
+static void sort_pairs(pair_vec *pairs, element_vec out[PAIR_COUNT]) {
+	if (pairs->count > 1) {
+		qsort(pairs->items, pairs->count, sizeof(*pairs->items), compare_pairs);
+	}
+	for (size_t i = 0; i < pairs->count;) {
+		const struct pair *first = &pairs->items[i];
+		unsigned protocols = 0;
+		for (; i < pairs->count && pairs->items[i].element.port == first->element.port;
+			i++) {
+			protocols |= pairs->items[i].protocols;
+		}
+		enum pair_kind kind = protocols == FW_PROTO_TCP	  ? PAIR_TCP
+				      : protocols == FW_PROTO_UDP ? PAIR_UDP
+								  : PAIR_BOTH;
+		FW_VEC_ADD(&out[kind], first->element);
+	}
+	pairs->count = 0;
+}
+
+static void collect_pairs(
+	const struct fw_endpoint *endpoints, size_t count, element_vec out[PAIR_COUNT]) {
+	const struct fw_endpoint *last = NULL;
+	pair_vec pairs = {0};
+
+	for (size_t i = 0; i < count; i++) {
+		const struct fw_endpoint *next = &endpoints[i];
+		if (!is_pairs(next)) {
+			continue;
+		}
+		if (last != NULL && fw_range_compare(&last->range, &next->range) != 0) {
+			sort_pairs(&pairs, out);
+		}
+		add_pairs(&pairs, next, next->own->tcp, next->own->tcp_count, FW_PROTO_TCP);
+		add_pairs(&pairs, next, next->own->udp, next->own->udp_count, FW_PROTO_UDP);
+		last = next;
+	}
+	sort_pairs(&pairs, out);
+	FW_VEC_FINI(&pairs);
+}
+
+static const struct fw_nft_set *pair_set(struct fw_arena *arena, const struct fw_set *set,
+	enum fw_family family, enum pair_kind kind, const element_vec *elements) {
+	static const char *const suffixes[PAIR_COUNT] = {"_ports", "_tcp", "_udp"};
+	static const char *const notes[PAIR_COUNT] = {
+		"address . port, tcp and udp alike",
+		"address . port, tcp",
+		"address . port, udp",
+	};
+	if (elements->count == 0) {
+		return NULL;
+	}
+	struct fw_nft_set *made = set_new(arena, set, family, suffixes[kind], notes[kind]);
+	struct fw_nft_element *copy = FW_ARENA_ARRAY(arena, struct fw_nft_element, elements->count);
+	memcpy(copy, elements->items, elements->count * sizeof(*copy));
+	made->key = FW_NFT_ADDR_PORT;
+	made->elements = copy;
+	made->count = elements->count;
+	made->size = declared_size(made->count, false);
+	return made;
+}
+
+/* ---- one set for each list of ports ---- */
+
+struct port_group {
+	const struct fw_port_list *ports;
+	size_t count;
+	struct fw_endpoint *endpoints; /* the arena's */
+	char *suffix;
+	UT_hash_handle by_ports, by_suffix;
+};
+
+static struct port_group *group_get(
+	struct fw_arena *arena, struct port_group **groups, const struct fw_port_list *ports) {
+	struct port_group *group;
+	HASH_FIND(by_ports, *groups, &ports, sizeof(const void *), group);
+	if (group == NULL) {
+		group = FW_ARENA_NEW(arena, struct port_group);
+		group->ports = ports;
+		HASH_ADD(by_ports, *groups, ports, sizeof(const void *), group);
+	}
+	return group;
+}
+
+static void write_ports(
+	struct fw_buf *out, const char *protocol, const struct fw_ports *ports, size_t count) {
+	for (size_t i = 0; i < count; i++) {
+		fw_buf_add_text(out, i == 0 ? protocol : ".");
+		fw_ports_format(ports[i], out);
+	}
+}
+
+/* 64-bit FNV-1a. */
+static uint64_t hash_text(struct fw_slice text) {
+	uint64_t hash = 0xcbf29ce484222325;
+	for (size_t i = 0; i < text.length; i++) {
+		hash = (hash ^ (unsigned char)text.data[i]) * 0x100000001b3;
+	}
+	return hash;
+}
+
+/*
+ * Names a group by its content, so that another list in the set renames nothing. Two groups must
+ * never share a name, as nft would join their elements: a hash can be made to collide.
+ */
+static void name_group(
+	struct fw_arena *arena, struct port_group **named, struct port_group *group) {
+	FW_AUTO(fw_buf_fini) struct fw_buf text = {0};
+	struct port_group *other;
+
+	write_ports(&text, "_tcp-", group->ports->tcp, group->ports->tcp_count);
+	write_ports(&text, "_udp-", group->ports->udp, group->ports->udp_count);
+	if (text.length <= LIST_NAME_MAX) {
+		group->suffix = fw_arena_text(arena, fw_buf_slice(&text));
+		return;
+	}
+	uint64_t hash = hash_text(fw_buf_slice(&text));
+	do {
+		group->suffix =
+			fw_arena_printf(arena, "_ports-%016llx", (unsigned long long)hash++);
+		HASH_FIND(by_suffix, *named, group->suffix, strlen(group->suffix), other);
+	} while (other != NULL);
+	HASH_ADD_KEYPTR(by_suffix, *named, group->suffix, strlen(group->suffix), group);
+}
+
+static int compare_groups(const void *left, const void *right) {
+	const struct port_group *a = *(const struct port_group *const *)left;
+	const struct port_group *b = *(const struct port_group *const *)right;
+
+	return fw_port_list_compare(a->ports, b->ports);
+}
+
+/* Puts each member that makes no pairs into the group of its list; returns the groups. */
+static struct port_group *collect_groups(
+	struct fw_arena *arena, const struct fw_endpoint *endpoints, size_t count) {
+	struct port_group *groups = NULL, *group, *next;
+	struct port_group **joined = FW_ARENA_ARRAY(arena, struct port_group *, count);
+
+	for (size_t i = 0; i < count; i++) {
+		if (!is_pairs(&endpoints[i])) {
+			joined[i] = group_get(arena, &groups, endpoints[i].own);
+			joined[i]->count++;
+		}
+	}
+	HASH_ITER (by_ports, groups, group, next) {
+		group->endpoints = FW_ARENA_ARRAY(arena, struct fw_endpoint, group->count);
+		group->count = 0;
+	}
+	for (size_t i = 0; i < count; i++) {
+		if (joined[i] != NULL) {
+			joined[i]->endpoints[joined[i]->count++] = endpoints[i];
+		}
+	}
+	return groups;
+}
+
+static void make_lists(struct fw_arena *arena, const struct fw_set *set, enum fw_family family,
+	struct own_sets *out) {
+	size_t count;
+	const struct fw_endpoint *own = own_members(&set->members[family], &count);
+	struct port_group *groups = collect_groups(arena, own, count), *named = NULL, *group, *next;
+	out->list_count = HASH_CNT(by_ports, groups);
+	if (out->list_count == 0) {
+		return;
+	}
+	struct port_group **sorted = FW_ARENA_ARRAY(arena, struct port_group *, out->list_count);
+	size_t at = 0;
+	HASH_ITER (by_ports, groups, group, next) {
+		sorted[at++] = group;
+	}
+	qsort(sorted, out->list_count, sizeof(struct port_group *), compare_groups);
+
+	struct list_set *lists = FW_ARENA_ARRAY(arena, struct list_set, out->list_count);
+	for (size_t i = 0; i < out->list_count; i++) {
+		name_group(arena, &named, sorted[i]);
+		struct fw_nft_set *made = set_new(
+			arena, set, family, sorted[i]->suffix, "those that bring the same ports");
+		fill_addresses(made, sorted[i]->endpoints, sorted[i]->count);
+		lists[i] = (struct list_set){made, sorted[i]->ports};
+	}
+	out->lists = lists;
+	HASH_CLEAR(by_suffix, named);
+	HASH_CLEAR(by_ports, groups);
+}
+
+const struct own_sets *set_own_ports(
+	struct set_index *index, const struct fw_set *set, enum fw_family family) {
+	struct family_sets *sets = entry_get(index, set, family);
+	if (sets->ports == NULL) {
+		size_t count;
+		const struct fw_endpoint *own = own_members(&set->members[family], &count);
+		struct own_sets *made = FW_ARENA_NEW(index->arena, struct own_sets);
+		element_vec pairs[PAIR_COUNT] = {0};
+
+		collect_pairs(own, count, pairs);
+		for (int kind = 0; kind < PAIR_COUNT; kind++) {
+			made->pairs[kind] = pair_set(
+				index->arena, set, family, (enum pair_kind)kind, &pairs[kind]);
+			FW_VEC_FINI(&pairs[kind]);
+		}
+		make_lists(index->arena, set, family, made);
+		sets->ports = made;
+	}
+	return sets->ports;
+}
+
+/* ---- all of them ---- */
+
+static void list_set(set_vec *out, const struct fw_nft_set *set) {
+	if (set != NULL) {
+		FW_VEC_ADD(out, set);
+	}
+}
+
+static void list_family(set_vec *out, const struct family_sets *sets) {
+	list_set(out, sets->plain);
+	list_set(out, sets->own);
+	if (sets->ports != NULL) {
+		for (int kind = 0; kind < PAIR_COUNT; kind++) {
+			list_set(out, sets->ports->pairs[kind]);
+		}
+		for (size_t i = 0; i < sets->ports->list_count; i++) {
+			list_set(out, sets->ports->lists[i].set);
+		}
+	}
+}
+
+void set_index_list(
+	const struct set_index *index, const struct fw_policy *policy, set_vec *out_sets) {
+	for (size_t i = 0; i < policy->set_count; i++) {
+		const struct set_entry *entry;
+		HASH_FIND_PTR(index->entries, &policy->sets[i], entry);
+		for (int family = FW_IPV4; entry != NULL && family < FW_FAMILY_COUNT; family++) {
+			list_family(out_sets, &entry->families[family]);
+		}
+	}
+}
