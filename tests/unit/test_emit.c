@@ -1,0 +1,512 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Text backends: the bytes of a rule set, quoting, frames, and what a backend refuses.
+ */
+
+#include <check.h>
+#include <stdlib.h>
+
+#include "emit/common.h"
+#include "emit/emit.h"
+#include "model.h"
+
+static struct fw_diags diags;
+static struct fw_buf out;
+
+static void set_up(void) {
+	diags = (struct fw_diags){0};
+	out = (struct fw_buf){0};
+	model_set_up();
+}
+
+static void tear_down(void) {
+	fw_buf_fini(&out);
+	fw_diags_fini(&diags);
+	model_tear_down();
+}
+
+static const struct fw_source *frame_of(const char *text) {
+	const struct fw_source *frame =
+		fw_source_text(&model.arena, "own.nft", fw_slice(text), &diags);
+	ck_assert_ptr_nonnull(frame);
+	return frame;
+}
+
+static const struct fw_emitter *nftables(void) {
+	const struct fw_emitter *found = fw_emitter_find("nftables");
+	ck_assert_ptr_nonnull(found);
+	return found;
+}
+
+/* The rule set in the shortest frame. */
+static const char *emitted(void) {
+	ck_assert(fw_emit(nftables(), model_policy(), frame_of("@header@\n@reset@\n@rules@\n"),
+		&out, &diags));
+	ck_assert_uint_eq(diags.errors, 0);
+	return out.data;
+}
+
+/* Whether the rule set has these lines one after the other, whatever is round them. */
+static void assert_lines(const char *lines) {
+	const char *text = emitted();
+	ck_assert_msg(strstr(text, lines) != NULL, "no\n%s\nin\n%s", lines, text);
+}
+
+/* ---- nftables ---- */
+
+#define RESET                                                                                      \
+	"table inet flowfw\n"                                                                      \
+	"delete table inet flowfw\n"                                                               \
+	"table ip flowfw_nat\n"                                                                    \
+	"delete table ip flowfw_nat\n"                                                             \
+	"table ip6 flowfw_nat\n"                                                                   \
+	"delete table ip6 flowfw_nat\n"
+
+#define OPENING(interface)                                                                         \
+	"\n"                                                                                       \
+	"\t\t# loopback, and replies to what was allowed\n"                                        \
+	"\t\t" interface " \"lo\" accept comment \"loopback\"\n"                                   \
+	"\t\tct state vmap { established : accept, related : accept, invalid : drop }\n"
+
+START_TEST(a_rule_set_is_these_bytes) {
+	struct fw_set *cameras = model_set("cameras", "10.0.0.1=north 10.0.0.2=south@80/tcp+udp");
+	cameras->title = "cameras";
+	struct fw_flow *rtsp = model_flow(FW_OUTPUT, "rtsp", "554/tcp");
+	rtsp->title = "camera streams";
+	rtsp->destination = model_side(cameras, NULL);
+	rtsp->own_ports = true;
+	struct fw_flow *ssh = model_flow(FW_INPUT, "ssh", "22/tcp");
+	ssh->title = "ssh";
+	ssh->limit = (struct fw_rate){10, FW_MINUTE, 5, false};
+	model.policy.name = "junction-17";
+	model.policy.extends = "enterprise";
+	model.policy.title = "TrafficEnterprise server";
+	model.policy.counters = true;
+	model.policy.log = (struct fw_log){true, "flowfw ", {10, FW_MINUTE, 5, false}};
+	ck_assert_str_eq(emitted(),
+		"# flowfw: junction-17, extends enterprise (TrafficEnterprise server)\n" RESET
+		"table inet flowfw {\n"
+		"\tcounter service_rtsp {\n"
+		"\t}\n"
+		"\n"
+		"\tcounter service_ssh {\n"
+		"\t}\n"
+		"\n"
+		"\tlimit service_ssh_input {\n"
+		"\t\trate 10/minute burst 5 packets\n"
+		"\t}\n"
+		"\n"
+		"\t# cameras\n"
+		"\tset ipv4_cameras {\n"
+		"\t\ttype ipv4_addr\n"
+		"\t\telements = {\n"
+		"\t\t\t10.0.0.1,\t# north\n"
+		"\t\t}\n"
+		"\t}\n"
+		"\n"
+		"\t# cameras: address . port, tcp and udp alike\n"
+		"\tset ipv4_cameras_ports {\n"
+		"\t\ttype ipv4_addr . inet_service\n"
+		"\t\telements = {\n"
+		"\t\t\t10.0.0.2 . 80,\t# south\n"
+		"\t\t}\n"
+		"\t}\n"
+		"\n"
+		"\tchain input {\n"
+		"\t\ttype filter hook input priority 0; policy drop;\n" OPENING(
+			"iifname") "\n"
+				   "\t\t# ssh\n"
+				   "\t\ttcp dport 22 limit name \"service_ssh_input\" "
+				   "counter name \"service_ssh\" accept comment \"ssh\"\n"
+				   "\n"
+				   "\t\t# what is left is dropped\n"
+				   "\t\tlimit rate 10/minute burst 5 packets log prefix \"flowfw "
+				   "input: \"\n"
+				   "\t}\n"
+				   "\n"
+				   "\tchain output {\n"
+				   "\t\ttype filter hook output priority 0; policy drop;\n" OPENING(
+					   "oifname") "\n"
+						      "\t\t# rtsp: camera streams\n"
+						      "\t\tip daddr @ipv4_cameras tcp dport 554 "
+						      "counter name \"service_rtsp\" accept "
+						      "comment \"rtsp\"\n"
+						      "\t\tip daddr . tcp dport "
+						      "@ipv4_cameras_ports "
+						      "counter name \"service_rtsp\" accept "
+						      "comment \"rtsp\"\n"
+						      "\t\tip daddr . udp dport "
+						      "@ipv4_cameras_ports "
+						      "counter name \"service_rtsp\" accept "
+						      "comment \"rtsp\"\n"
+						      "\n"
+						      "\t\t# what is left is dropped\n"
+						      "\t\tlimit rate 10/minute burst 5 packets "
+						      "log prefix \"flowfw output: \"\n"
+						      "\t}\n"
+						      "}\n");
+}
+END_TEST
+
+static const struct fw_icmp_type codes[] = {{3, 4}};
+static const struct fw_icmp_type types[] = {{3, -1}, {11, -1}, {200, -1}};
+static const struct fw_icmp_type types6[] = {{134, -1}};
+static const struct fw_ports some_ports[] = {{80, 80}, {8000, 8010}};
+
+static const struct {
+	struct fw_clause clause;
+	const char *source; /* a list of the service's own, or NULL */
+	const char *rule;
+} clauses[] = {
+	{{.protocol = 6, .ports = some_ports, .port_count = 2}, NULL,
+		"tcp dport { 80, 8000-8010 }"},
+	{{.protocol = 17,
+		 .source_ports = some_ports,
+		 .source_port_count = 1,
+		 .ports = some_ports + 1,
+		 .port_count = 1},
+		"0.0.0.0/0", "meta nfproto ipv4 udp sport 80 udp dport 8000-8010"},
+	{{.protocol = 6, .ports = some_ports, .port_count = 1}, "10.0.0.1-10.0.0.9",
+		"ip saddr 10.0.0.1-10.0.0.9 tcp dport 80"},
+	{{.protocol = 1, .family = FW_IPV4, .types = types, .type_count = 3}, NULL,
+		"icmp type { destination-unreachable, time-exceeded, 200 }"},
+	{{.protocol = 1, .family = FW_IPV4, .types = codes, .type_count = 1}, NULL,
+		"icmp type destination-unreachable icmp code 4"},
+	{{.protocol = 58, .family = FW_IPV6, .types = types6, .type_count = 1, .hop_limit = 255},
+		"fe80::/10", "ip6 saddr fe80::/10 ip6 hoplimit 255 icmpv6 type nd-router-advert"},
+	/* By names that are nft's own words, else by number. */
+	{{.protocol = 2}, "10.0.0.1", "ip saddr 10.0.0.1 ip protocol igmp"},
+	{{.protocol = 50}, NULL, "meta l4proto esp"},
+	{{.protocol = 47}, "::/0", "meta nfproto ipv6 meta l4proto 47"},
+};
+
+START_TEST(matches_are_written_as_nft_lists_them) {
+	struct fw_flow *flow = model_flow(FW_INPUT, "x", NULL);
+	model_clause(flow, clauses[_i].clause);
+	if (clauses[_i].source != NULL) {
+		flow->source = model_side(model_literal("x", clauses[_i].source), NULL);
+	}
+	assert_lines(fw_arena_printf(
+		&model.arena, "\t\t# x\n\t\t%s accept comment \"x\"\n", clauses[_i].rule));
+}
+END_TEST
+
+START_TEST(interfaces_and_exceptions_are_written) {
+	static const char *const names[] = {"eth0", "wg0"};
+	struct fw_flow *flow = model_flow(FW_OUTPUT, "x", "80/tcp");
+	flow->interfaces = names;
+	flow->interface_count = 2;
+	flow->destination =
+		model_side(NULL, model_literal("x_except", "10.0.0.0/8 192.168.0.0/16"));
+	assert_lines("\t\toifname { \"eth0\", \"wg0\" } ip daddr != @ipv4_x_except tcp dport 80 "
+		     "accept comment \"x\"\n"
+		     "\t\toifname { \"eth0\", \"wg0\" } meta nfproto ipv6 tcp dport 80 "
+		     "accept comment \"x\"\n");
+}
+END_TEST
+
+START_TEST(limits_per_source_are_meters) {
+	struct fw_flow *flow = model_flow(FW_INPUT, "ssh", "22/tcp");
+	flow->limit = (struct fw_rate){1, FW_HOUR, 37, true};
+	flow->source = model_side(model_literal("ssh", "10.0.0.0/8"), NULL);
+	assert_lines("\t# ssh: its limit, for each source\n"
+		     "\tchain service_ssh_input {\n"
+		     "\t\tmeter ipv4_ssh_input_sources size 65535 "
+		     "{ ip saddr timeout 1d13h limit rate 1/hour burst 37 packets } "
+		     "accept comment \"ssh\"\n"
+		     "\t}\n");
+	ck_assert_ptr_nonnull(strstr(out.data, "tcp dport 22 jump service_ssh_input comment"));
+	ck_assert_ptr_null(strstr(out.data, "set ipv4"));
+}
+END_TEST
+
+START_TEST(what_is_left_is_rejected) {
+	model.policy.hooks[FW_FORWARD].verdict = FW_REJECT;
+	model.policy.log = (struct fw_log){true, "fw ", {0}};
+	assert_lines(
+		"\tchain forward {\n"
+		"\t\ttype filter hook forward priority 0; policy drop;\n"
+		"\n"
+		"\t\t# replies to what was allowed\n"
+		"\t\tct state vmap { established : accept, related : accept, invalid : drop }\n"
+		"\n"
+		"\t\t# what is left is rejected\n"
+		"\t\tlog prefix \"fw forward: \"\n"
+		"\t\tmeta l4proto tcp reject with tcp reset\n"
+		"\t\treject with icmpx type admin-prohibited\n"
+		"\t}\n");
+}
+END_TEST
+
+enum { NAMED_MAX = 256 };
+
+/* Long sets are read by machines: no names, but a size. */
+static const struct {
+	size_t count;
+	bool named, sized;
+} lengths[] = {
+	{NAMED_MAX, true, false},
+	{NAMED_MAX + 1, false, false},
+	{1024, false, true},
+};
+
+START_TEST(long_sets_have_no_names) {
+	size_t count = lengths[_i].count;
+	struct fw_endpoint *endpoints = FW_ARENA_ARRAY(&model.arena, struct fw_endpoint, count);
+	for (size_t i = 0; i < count; i++) {
+		struct fw_addr addr = {0, 0x0a000000 + i};
+		endpoints[i] = (struct fw_endpoint){{addr, addr, FW_IPV4}, .name = "n"};
+	}
+	struct fw_set set = {.name = "g"};
+	set.members[FW_IPV4] = (struct fw_members){endpoints, count, count};
+	model_flow(FW_INPUT, "x", "1/tcp")->source = model_side(&set, NULL);
+	const char *text = emitted();
+	ck_assert_int_eq(strstr(text, "10.0.0.255,\t# n\n") != NULL, lengths[_i].named);
+	ck_assert_int_eq(strstr(text, "\t\tsize 1024\n") != NULL, lengths[_i].sized);
+}
+END_TEST
+
+/* Whatever an author writes stays in its comment, on its line. */
+START_TEST(names_cannot_become_rules) {
+	struct fw_set *set = model_set("g", "10.0.0.1");
+	struct fw_endpoint evil = set->members[FW_IPV4].items[0];
+	evil.name = "a\n}\" \\";
+	set->members[FW_IPV4].items = &evil;
+	set->title = "t\n\taccept \\";
+	struct fw_flow *flow = model_flow(FW_INPUT, "x", "1/tcp");
+	flow->title = "line\nreject\x7f\\";
+	flow->source = model_side(set, NULL);
+	model.policy.name = "n\n\r\\";
+	model.policy.title = "\xe2\x80\xaeright to left";
+	model.policy.extends = "base\n";
+	assert_lines("\t\t\t10.0.0.1,\t# a?}\" ?\n");
+	ck_assert_ptr_nonnull(strstr(out.data, "# flowfw: n???, extends base? (?right to left)\n"));
+	ck_assert_ptr_nonnull(strstr(out.data, "\t# t??accept ?\n\tset ipv4_g {\n"));
+	ck_assert_ptr_nonnull(strstr(out.data, "\t\t# x: line?reject??\n"));
+}
+END_TEST
+
+/* ---- quoting ---- */
+
+static const struct {
+	const char *text, *quoted, *comment;
+} quotings[] = {
+	{"", "\"\"", ""},
+	{"rest-api", "\"rest-api\"", "rest-api"},
+	{"a\"b\\c", "\"a?b?c\"", "a\"b?c"},
+	{"tab\there", "\"tab?here\"", "tab?here"},
+	{"a\nb\rc", "\"a?b?c\"", "a?b?c"},
+	{"k\xc3\xa4mera", "\"k??mera\"", "k\xc3\xa4mera"},
+	{"\xc2\x85"
+	 "nel",
+		"\"??nel\"", "?nel"},
+	{"\xe2\x80\xa8ls", "\"???ls\"", "?ls"},
+	{"\xe2\x80\xae"
+	 "rlo\xe2\x81\xa6",
+		"\"???rlo???\"", "?rlo?"},
+	{"\xef\xbb\xbf"
+	 "bom\xd8\x9c",
+		"\"???bom??\"", "?bom?"},
+	{"\xe2\x82\xac", "\"???\"", "\xe2\x82\xac"},
+	/* Broken off in the middle of a character. */
+	{"\xe2", "\"?\"", "\xe2"},
+	{"\xe2\x80", "\"??\"", "\xe2\x80"},
+	{"0123456789abcdefghij", "\"0123456789abcdef\"", "0123456789abcdefghij"},
+};
+
+START_TEST(texts_are_quoted) {
+	fw_buf_add_quoted(&out, quotings[_i].text, 16);
+	ck_assert_str_eq(out.data, quotings[_i].quoted);
+	out.length = 0;
+	fw_buf_add_text(&out, "");
+	fw_buf_add_comment(&out, quotings[_i].text);
+	ck_assert_str_eq(out.data, quotings[_i].comment);
+}
+END_TEST
+
+/* ---- frames ---- */
+
+static const struct {
+	const char *frame;
+	const char *ids; /* of the errors, with their lines */
+} frames[] = {
+	{"@header@\n@reset@\n@rules@\n", ""},
+	{"@header@\r\n@reset@\r\n@rules@", ""},
+	{"#!/usr/sbin/nft -f\n#% see @rules@ and \"\n@header@\n\nflush ruleset\n@reset@\n@rules@\n"
+	 "table ip x { } # \" {\ndefine a = \"#{\"\n",
+		""},
+	{"define a = { 1,\n2 }\n@header@\n@reset@\n@rules@\n", ""},
+	{"ip saddr @ipv4_x ip daddr @y # a@b.example c@d\n@header@\n@reset@\n@rules@\n", ""},
+	{"", "frame-placeholder-missing:1 frame-placeholder-missing:1 frame-placeholder-missing:1"},
+	{"@header@\n@reset@\n", "frame-placeholder-missing:3"},
+	{"@header@\n@reset@\n#% @rules@\n", "frame-placeholder-missing:4"},
+	{"@header@\n@reset@\n# @rules@\n",
+		"frame-placeholder-inline:3 frame-placeholder-missing:4"},
+	{"@header@\n@reset@\n @rules@\n", "frame-placeholder-inline:3 frame-placeholder-missing:4"},
+	{"@header@\n@reset@\n@rules@ # \n",
+		"frame-placeholder-inline:3 frame-placeholder-missing:4"},
+	{"@header@\n@reset@\n@rules@\n@rules@\n", "frame-placeholder-twice:4"},
+	{"@header@\n@rules@\n@reset@\n", "frame-placeholder-order:3"},
+	{"@header@\n@reset@\n@rules@\n@ruels@\n", "frame-placeholder-unknown:4"},
+	{"@header@\n@reset@\n@rules@\nx @ruels@ @rules@\n",
+		"frame-placeholder-unknown:4 frame-placeholder-inline:4"},
+	/* What would swallow the line behind it. */
+	{"# x \\\n@header@\n@reset@\n@rules@\n", "frame-line-continued:1"},
+	{"x \\ \t\r\n@header@\n@reset@\n@rules@\n", "frame-line-continued:1"},
+	{"define a = \"x\n@header@\n@reset@\n@rules@\n\"\n",
+		"frame-quote-open:1 frame-quote-open:5"},
+	{"@header@\n@reset@\ntable ip x {\n@rules@\n}\n", "frame-placeholder-enclosed:4"},
+	{"}\n@header@\n@reset@\n@rules@\n{\n",
+		"frame-placeholder-enclosed:2 frame-placeholder-enclosed:3 "
+		"frame-placeholder-enclosed:4"},
+};
+
+static const char *error_ids(void) {
+	out.length = 0;
+	fw_buf_add_text(&out, "");
+	for (size_t i = 0; i < diags.list.count; i++) {
+		size_t line, column;
+		fw_span_place(diags.list.items[i]->span, &line, &column);
+		fw_buf_printf(&out, "%s%s:%zu", i != 0 ? " " : "", diags.list.items[i]->id, line);
+	}
+	return out.data;
+}
+
+START_TEST(frames_are_checked) {
+	bool fine = fw_frame_check(nftables(), frame_of(frames[_i].frame), &diags);
+	ck_assert_str_eq(error_ids(), frames[_i].ids);
+	ck_assert_int_eq(fine, frames[_i].ids[0] == '\0');
+}
+END_TEST
+
+START_TEST(a_misspelt_placeholder_is_guessed) {
+	ck_assert(!fw_frame_check(
+		nftables(), frame_of("@header@\n@reset@\n@rules@\n@ruels@\n"), &diags));
+	ck_assert_ptr_nonnull(diags.list.items[0]->hint);
+	ck_assert_ptr_nonnull(strstr(diags.list.items[0]->hint, "rules"));
+}
+END_TEST
+
+START_TEST(a_bad_frame_emits_nothing) {
+	fw_buf_add_text(&out, "before");
+	ck_assert(!fw_emit(nftables(), model_policy(), frame_of("@rules@\n"), &out, &diags));
+	ck_assert_str_eq(out.data, "before");
+}
+END_TEST
+
+/* ---- a backend that can do little ---- */
+
+static void emit_stub(const struct fw_policy *policy, struct fw_outputs *outputs) {
+	fw_buf_add_text(fw_outputs_section(outputs, "two"), policy->name);
+	fw_buf_add_text(fw_outputs_section(outputs, "one"), "1\n");
+	fw_buf_add_text(fw_outputs_section(outputs, "two"), "\n");
+}
+
+static bool check_stub(const struct fw_policy *policy, struct fw_diags *list) {
+	bool fine = strcmp(policy->name, "refused") != 0;
+	if (!fine) {
+		fw_refusal(list, (struct fw_span){0}, "stub", "no");
+	}
+	return fine;
+}
+
+static const char *const stub_sections[] = {"one", "two", NULL};
+static const enum fw_support stub_support[] = {[FW_FEATURE_LOG] = FW_LOWERED};
+static const struct fw_emitter stub = {
+	.abi = FW_EMITTER_ABI,
+	.name = "stub",
+	.sections = stub_sections,
+	.support = stub_support,
+	.support_count = FW_LENGTH(stub_support),
+	.check = check_stub,
+	.emit = emit_stub,
+};
+
+START_TEST(a_frame_is_filled_in_its_own_order) {
+	model.policy.log = (struct fw_log){true, "", {0}};
+	ck_assert(fw_emit(&stub, model_policy(), frame_of("#% own\n# kept\r\n@one@\n\n@two@\nlast"),
+		&out, &diags));
+	ck_assert_str_eq(out.data, "# kept\n1\n\ntest\nlast\n");
+}
+END_TEST
+
+/* Features past the table's end, too; a service hears of each once, however many flows it has. */
+START_TEST(what_a_backend_cannot_say_is_refused_once) {
+	for (int hook = FW_INPUT; hook <= FW_OUTPUT; hook++) {
+		struct fw_flow *flow = model_flow((enum fw_hook)hook, "ssh", "22/tcp");
+		flow->limit = (struct fw_rate){10, FW_MINUTE, 5, false};
+	}
+	model_flow(FW_INPUT, "x", "22/tcp")->limit = (struct fw_rate){10, FW_MINUTE, 5, true};
+	model.policy.hooks[FW_INPUT].verdict = FW_REJECT;
+	model.policy.hooks[FW_OUTPUT].verdict = FW_REJECT;
+	ck_assert(!fw_emit(&stub, model_policy(), frame_of("@one@\n@two@\n"), &out, &diags));
+	ck_assert_uint_eq(out.length, 0);
+	ck_assert_uint_eq(diags.errors, 3);
+	for (size_t i = 0; i < diags.list.count; i++) {
+		ck_assert_str_eq(diags.list.items[i]->id, "not-expressible");
+		ck_assert_int_eq(diags.list.items[i]->fault, FW_FAULT_BACKEND);
+	}
+	ck_assert_str_eq(diags.list.items[1]->message,
+		"backend 'stub' cannot express a limit, which service 'ssh' asks for");
+}
+END_TEST
+
+START_TEST(check_has_its_say) {
+	model.policy.name = "refused";
+	ck_assert(!fw_emit(&stub, model_policy(), frame_of("@one@\n@two@\n"), &out, &diags));
+	ck_assert_str_eq(diags.list.items[0]->id, "stub");
+	ck_assert_uint_eq(out.length, 0);
+}
+END_TEST
+
+START_TEST(another_interface_is_refused) {
+	struct fw_emitter old = stub;
+	old.abi = FW_EMITTER_ABI + 1;
+	ck_assert(!fw_emit(&old, model_policy(), frame_of("@one@\n@two@\n"), &out, &diags));
+	ck_assert_str_eq(diags.list.items[0]->id, "backend-abi");
+}
+END_TEST
+
+START_TEST(backends_are_found_by_name) {
+	ck_assert_ptr_null(fw_emitter_find("nftable"));
+	for (size_t i = 0; fw_emitters[i] != NULL; i++) {
+		const struct fw_emitter *emitter = fw_emitters[i];
+		ck_assert_ptr_eq(fw_emitter_find(emitter->name), emitter);
+		ck_assert_uint_eq(emitter->abi, FW_EMITTER_ABI);
+		ck_assert(i == 0 || strcmp(fw_emitters[i - 1]->name, emitter->name) < 0);
+	}
+	for (size_t i = 0; i < FW_SUPPORT_COUNT; i++) {
+		ck_assert_ptr_nonnull(fw_support_names[i]);
+	}
+}
+END_TEST
+
+int main(void) {
+	Suite *suite = suite_create("emit");
+	TCase *tests = tcase_create("text");
+	tcase_add_checked_fixture(tests, set_up, tear_down);
+	tcase_add_test(tests, a_rule_set_is_these_bytes);
+	tcase_add_loop_test(
+		tests, matches_are_written_as_nft_lists_them, 0, (int)FW_LENGTH(clauses));
+	tcase_add_test(tests, interfaces_and_exceptions_are_written);
+	tcase_add_test(tests, limits_per_source_are_meters);
+	tcase_add_test(tests, what_is_left_is_rejected);
+	tcase_add_loop_test(tests, long_sets_have_no_names, 0, (int)FW_LENGTH(lengths));
+	tcase_add_test(tests, names_cannot_become_rules);
+	tcase_add_loop_test(tests, texts_are_quoted, 0, (int)FW_LENGTH(quotings));
+	tcase_add_loop_test(tests, frames_are_checked, 0, (int)FW_LENGTH(frames));
+	tcase_add_test(tests, a_misspelt_placeholder_is_guessed);
+	tcase_add_test(tests, a_bad_frame_emits_nothing);
+	tcase_add_test(tests, a_frame_is_filled_in_its_own_order);
+	tcase_add_test(tests, what_a_backend_cannot_say_is_refused_once);
+	tcase_add_test(tests, check_has_its_say);
+	tcase_add_test(tests, another_interface_is_refused);
+	tcase_add_test(tests, backends_are_found_by_name);
+	suite_add_tcase(suite, tests);
+
+	SRunner *runner = srunner_create(suite);
+	srunner_run_all(runner, CK_ENV);
+	int failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
