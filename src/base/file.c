@@ -90,7 +90,7 @@ static int read_all(int fd, size_t limit, struct fw_buf *out) {
 	for (size_t left = limit;; room = CHUNK) {
 		/* One byte more than may be there, to tell a file of just the limit from more. */
 		size_t size = left < room ? left + 1 : room;
-		size_t length;
+		size_t length = 0;
 		int error = read_up_to(fd, fw_buf_reserve(out, size), size, &length);
 		if (error != 0 || length > left) {
 			return error != 0 ? error : EFBIG;

@@ -54,8 +54,14 @@ struct interface *fw_draft_interface(struct draft *draft, struct fw_slice name) 
 	return interface;
 }
 
+/* Each suggestion costs a look at all names; only the first mistakes are shown anyway. */
+enum { SUGGESTIONS_MAX = 1000 };
+
 #define SUGGEST(draft, diag, word, table, type, member)                                            \
 	do {                                                                                       \
+		if ((draft)->diags->errors > SUGGESTIONS_MAX) {                                    \
+			break;                                                                     \
+		}                                                                                  \
 		size_t count_ = 0;                                                                 \
 		const char **names_ =                                                              \
 			FW_ARENA_ARRAY((draft)->arena, const char *, HASH_COUNT(table) + 1);       \

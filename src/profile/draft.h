@@ -172,8 +172,9 @@ struct group {
 	bool by_site; /* declared by a site */
 	bool used;
 	struct fw_set *resolved; /* resolve.c's, like what follows */
-	const char *opens;	 /* services that are open because it is unset, in words */
-	struct fw_span opens_span;
+	const char *opened;	 /* services that anybody reaches because it is unset, in words */
+	size_t opened_count;
+	struct fw_span opened_span;
 };
 
 struct interface {

@@ -44,6 +44,21 @@ static void lint_admins(struct draft *draft, const struct fw_policy *policy) {
 		"add: services: {ssh: {direction: input, ports: 22/tcp, from: admins}}");
 }
 
+/* ---- the forward hook ---- */
+
+/* Docker and the like publish ports through it; a verdict of ours there stops them. */
+static void lint_forward(struct draft *draft, const struct fw_policy *policy) {
+	const struct fw_hook_policy *forward = &policy->hooks[FW_FORWARD];
+
+	if (forward->verdict != FW_DROP && forward->verdict != FW_REJECT) {
+		return;
+	}
+	struct fw_diag *diag = fw_warning(draft->diags, forward->span, "forward-claimed",
+		"nothing new is forwarded any more, to and from containers neither");
+	fw_diag_hint(draft->diags, diag,
+		"`forward: untouched` leaves that hook to docker and whoever else uses it");
+}
+
 /* ---- services ---- */
 
 static bool overlaps(const struct port_specs *a, const struct port_spec *b) {
@@ -123,6 +138,7 @@ static void lint_unused(struct draft *draft) {
 
 void fw_lint(struct draft *draft, const struct fw_policy *policy) {
 	lint_admins(draft, policy);
+	lint_forward(draft, policy);
 	lint_unused(draft);
 	for (struct service *service = draft->services; service != NULL;
 		service = service->hh.next) {

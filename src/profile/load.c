@@ -175,7 +175,7 @@ static bool merge_library(struct draft *draft) {
 	return true;
 }
 
-static void no_role(struct draft *draft, const struct fw_yaml_node *node) {
+static void no_role(struct draft *draft, const struct name_ref *role) {
 	size_t count;
 	const char *const *paths = fw_library_files(draft->library, draft->arena, "roles/", &count);
 	const char **names = FW_ARENA_ARRAY(draft->arena, const char *, count);
@@ -183,35 +183,62 @@ static void no_role(struct draft *draft, const struct fw_yaml_node *node) {
 	for (size_t i = 0; i < count; i++) {
 		names[i] = fw_arena_text(draft->arena, fw_path_stem(paths[i]));
 	}
-	struct fw_diag *diag = fw_error(draft->diags, node->span, "unknown-role",
-		"no role is named '%.*s'", (int)node->text.length, node->text.data);
-	fw_diag_suggest(draft->diags, diag, node->text, names, count);
+	struct fw_diag *diag = fw_error(
+		draft->diags, role->span, "unknown-role", "no role is named '%s'", role->name);
+	fw_diag_suggest(draft->diags, diag, fw_slice(role->name), names, count);
 }
 
-/* `merged` holds the roles of the whole chain: one that two files name is merged once. */
+/* A role that was merged: two files of a chain may name the same one. */
+struct merged_role {
+	UT_hash_handle hh;
+	const char *name;
+};
+
+static bool merged_before(struct draft *draft, struct merged_role **merged, const char *name) {
+	struct merged_role *role = NULL;
+
+	HASH_FIND_STR(*merged, name, role);
+	if (role != NULL) {
+		return true;
+	}
+	role = FW_ARENA_NEW(draft->arena, struct merged_role);
+	role->name = name;
+	HASH_ADD_KEYPTR(hh, *merged, role->name, strlen(role->name), role);
+	return false;
+}
+
 static void merge_roles(
-	struct draft *draft, const struct fw_yaml_node *node, struct fw_buf *merged) {
+	struct draft *draft, const struct fw_yaml_node *node, struct merged_role **merged) {
 	struct name_refs roles;
 
 	if (!fw_read_names(draft, node, "a role", &roles)) {
 		return;
 	}
 	for (size_t i = 0; i < roles.count; i++) {
-		const char *name = roles.items[i].name;
-		const char *mark = fw_arena_printf(draft->arena, "/%s/", name);
-		if (merged->length != 0 && strstr(merged->data, mark) != NULL) {
+		const struct name_ref *role = &roles.items[i];
+		if (merged_before(draft, merged, role->name)) {
 			continue;
 		}
-		fw_buf_add_text(merged, mark);
-		const char *path = fw_library_find(draft->library, draft->arena, "roles/", name);
+		const char *path =
+			fw_library_find(draft->library, draft->arena, "roles/", role->name);
 		if (path != NULL) {
 			merge_file(draft, path, KIND_ROLE);
 		} else {
-			struct fw_yaml_node role = {
-				.span = roles.items[i].span, .text = fw_slice(name)};
-			no_role(draft, &role);
+			no_role(draft, role);
 		}
 	}
+}
+
+/* All of the chain, its root's first. */
+static void merge_chain_roles(struct draft *draft, const struct chain *chain) {
+	struct merged_role *merged = NULL;
+
+	for (size_t i = chain->count; i-- > 0;) {
+		if (chain->layers[i].roles != NULL) {
+			merge_roles(draft, chain->layers[i].roles, &merged);
+		}
+	}
+	HASH_CLEAR(hh, merged);
 }
 
 /* ---- the whole ---- */
@@ -220,7 +247,6 @@ bool fw_profile_load(struct fw_arena *arena, const struct fw_library *library,
 	const struct fw_request *request, struct fw_profile *out_profile, struct fw_diags *diags) {
 	struct draft draft FW_AUTO(fw_draft_fini);
 	struct chain *chain = FW_ARENA_NEW(arena, struct chain);
-	struct fw_buf merged_roles FW_AUTO(fw_buf_fini) = {0};
 	struct fw_profile profile = {0};
 	size_t errors = diags->errors;
 
@@ -230,11 +256,7 @@ bool fw_profile_load(struct fw_arena *arena, const struct fw_library *library,
 	if (!merge_library(&draft)) {
 		return false;
 	}
-	for (size_t i = chain->count; i-- > 0;) {
-		if (chain->layers[i].roles != NULL) {
-			merge_roles(&draft, chain->layers[i].roles, &merged_roles);
-		}
-	}
+	merge_chain_roles(&draft, chain);
 	for (size_t i = chain->count; i-- > 0;) {
 		fw_layer_merge(&draft, &chain->layers[i]);
 	}

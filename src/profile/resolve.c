@@ -9,6 +9,9 @@
 #include <netinet/in.h>
 #include <string.h>
 
+/* A warning names so many services that an unset group opens. */
+enum { OPENED_SHOWN = 6 };
+
 /* Everything under way. */
 struct resolver {
 	struct draft *draft;
@@ -61,27 +64,34 @@ static void note_unset(struct draft *draft, const struct service *service, struc
 		(!opens && group->unset_warning == NULL)) {
 		return;
 	}
-	if (group->opens == NULL) {
-		group->opens = fw_arena_printf(draft->arena, "'%s'", service->id);
-		group->opens_span = span;
-	} else {
-		group->opens = fw_arena_printf(draft->arena, "%s, '%s'", group->opens, service->id);
+	if (group->opened_count++ == 0) {
+		group->opened_span = span;
+	}
+	if (group->opened_count <= OPENED_SHOWN) {
+		group->opened = fw_arena_printf(draft->arena, "%s%s'%s'",
+			group->opened != NULL ? group->opened : "",
+			group->opened != NULL ? ", " : "", service->id);
 	}
 }
 
 static void warn_unset(struct draft *draft) {
 	for (struct group *group = draft->groups; group != NULL; group = group->hh.next) {
-		if (group->opens == NULL) {
+		if (group->opened_count == 0) {
 			continue;
+		}
+		const char *more = "";
+		if (group->opened_count > OPENED_SHOWN) {
+			more = fw_arena_printf(
+				draft->arena, " and %zu more", group->opened_count - OPENED_SHOWN);
 		}
 		struct fw_diag *diag;
 		if (group->unset_warning != NULL) {
-			diag = fw_warning(draft->diags, group->opens_span, "unset-group",
+			diag = fw_warning(draft->diags, group->opened_span, "unset-group",
 				"group '%s' is not set: %s", group->name, group->unset_warning);
 		} else {
-			diag = fw_warning(draft->diags, group->opens_span, "unset-group",
-				"group '%s' is not set: open to any source: %s", group->name,
-				group->opens);
+			diag = fw_warning(draft->diags, group->opened_span, "unset-group",
+				"group '%s' is not set: open to any source: %s%s", group->name,
+				group->opened, more);
 		}
 		fw_diag_hint(draft->diags, diag,
 			"name them in the site: groups: {%s: [10.0.0.0/24]}", group->name);
@@ -478,6 +488,10 @@ static bool check_service(struct draft *draft, const struct service *service) {
 	return draft->diags->errors == errors;
 }
 
+static int compare_names(const void *left, const void *right) {
+	return strcmp(*(const char *const *)left, *(const char *const *)right);
+}
+
 /* Kernel names of the interfaces a service names, sorted, each once. */
 static void resolve_interfaces(
 	struct draft *draft, const struct name_refs *refs, struct fw_flow *flow) {
@@ -491,27 +505,20 @@ static void resolve_interfaces(
 			continue;
 		}
 		for (size_t j = 0; j < interface->count; j++) {
-			size_t at = 0;
-			while (at < names.count &&
-				strcmp(names.items[at], interface->kernel_names[j]) < 0) {
-				at++;
-			}
-			if (at < names.count &&
-				strcmp(names.items[at], interface->kernel_names[j]) == 0) {
-				continue;
-			}
-			FW_VEC_ADD(&names, NULL);
-			memmove(&names.items[at + 1], &names.items[at],
-				(names.count - 1 - at) * sizeof(*names.items));
-			names.items[at] = interface->kernel_names[j];
+			FW_VEC_ADD(&names, interface->kernel_names[j]);
 		}
 	}
+	const char **kept = FW_ARENA_ARRAY(draft->arena, const char *, names.count);
 	if (names.count != 0) {
-		const char **kept = FW_ARENA_ARRAY(draft->arena, const char *, names.count);
-		memcpy(kept, names.items, names.count * sizeof(*kept));
-		flow->interfaces = kept;
-		flow->interface_count = names.count;
+		qsort(names.items, names.count, sizeof(*names.items), compare_names);
 	}
+	for (size_t i = 0; i < names.count; i++) {
+		size_t count = flow->interface_count;
+		if (count == 0 || strcmp(kept[count - 1], names.items[i]) != 0) {
+			kept[flow->interface_count++] = names.items[i];
+		}
+	}
+	flow->interfaces = kept;
 	FW_VEC_FINI(&names);
 }
 

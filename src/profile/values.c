@@ -124,7 +124,7 @@ bool fw_read_word(struct draft *draft, const struct fw_yaml_node *node, const ch
 		fw_buf_printf(&list, "%s%s", list.length != 0 ? ", " : "", names[i]);
 	}
 	struct fw_diag *diag = fw_error(draft->diags, node->span, "unknown-word",
-		"%s cannot be '%.*s'; it is one of %s", what, TEXT_ARGS(node->text), list.data);
+		"%s cannot be '%.*s'; it can be %s", what, TEXT_ARGS(node->text), list.data);
 	fw_diag_suggest(draft->diags, diag, node->text, names, count);
 	return false;
 }
