@@ -121,7 +121,8 @@ static enum fw_exit exit_status(const struct fw_diags *diags, enum fw_exit other
 static void print_diags(
 	const struct fw_run *run, const struct fw_command *command, bool usage_fault) {
 	FW_AUTO(fw_buf_fini) struct fw_buf text = {0};
-	fw_diags_render(&run->diags, run->quiet, &text);
+	/* Warnings would only stand in front of what must be mended first. */
+	fw_diags_render(&run->diags, run->quiet || run->diags.errors != 0, &text);
 	if (usage_fault && text.length != 0) {
 		fw_buf_printf(&text, "try 'flowfw%s%s --help'\n", command != NULL ? " " : "",
 			command != NULL ? command->name : "");

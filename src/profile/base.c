@@ -125,8 +125,7 @@ READER(read_rtp_multicast) {
 	struct group *group = fw_draft_group(draft, FW_SLICE("rtp-multicast"));
 	const struct fw_yaml_node *const *items;
 	size_t count;
-	if (group == NULL ||
-		!fw_read_list(draft, value, "a list of multicast addresses", &items, &count)) {
+	if (group == NULL || !fw_read_list(draft, value, "multicast addresses", &items, &count)) {
 		return;
 	}
 	struct endpoints *list = fw_endpoints_new(draft);

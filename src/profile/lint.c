@@ -103,7 +103,7 @@ static void lint_open(struct draft *draft, const struct service *service) {
 		const struct group *group =
 			peer->group != NULL ? fw_draft_group(draft, fw_slice(peer->group)) : NULL;
 		if (group != NULL && group->state == GROUP_ANY) {
-			span = peer->span;
+			span = group->set_span;
 		} else if (group == NULL && fw_range_is_all(&peer->range)) {
 			span = peer->span;
 		}

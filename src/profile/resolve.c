@@ -280,31 +280,18 @@ static void add_icmp_clause(struct draft *draft, const struct service *service,
 	};
 }
 
-static enum fw_family family_of(uint8_t protocol) {
-	switch (protocol) {
-	case IPPROTO_ICMP:
-	case IPPROTO_IGMP:
-		return FW_IPV4;
-	case IPPROTO_ICMPV6:
-		return FW_IPV6;
-	default:
-		return FW_FAMILY_NONE;
-	}
-}
-
-static void add_protocol_clauses(
-	struct draft *draft, const struct service *service, struct clauses *clauses) {
+static void add_protocol_clauses(const struct service *service, struct clauses *clauses) {
 	bool seen[UINT8_MAX + 1] = {false};
 
-	(void)draft;
 	for (size_t i = 0; i < service->protocols.count; i++) {
 		seen[service->protocols.items[i]] = true;
 	}
 	for (size_t protocol = 0; protocol <= UINT8_MAX; protocol++) {
 		if (seen[protocol]) {
-			clauses->items[clauses->count++] =
-				(struct fw_clause){.family = family_of((uint8_t)protocol),
-					.protocol = (uint8_t)protocol};
+			clauses->items[clauses->count++] = (struct fw_clause){
+				.protocol = (uint8_t)protocol,
+				/* IGMP is IPv4's; IPv6 has MLD. */
+				.family = protocol == IPPROTO_IGMP ? FW_IPV4 : FW_FAMILY_NONE};
 		}
 	}
 }
@@ -332,7 +319,7 @@ static struct clauses resolve_clauses(struct draft *draft, const struct service 
 	add_port_clauses(draft, service, service_ports(draft, service), &clauses);
 	add_icmp_clause(draft, service, FW_IPV4, &clauses);
 	add_icmp_clause(draft, service, FW_IPV6, &clauses);
-	add_protocol_clauses(draft, service, &clauses);
+	add_protocol_clauses(service, &clauses);
 	return clauses;
 }
 
@@ -579,6 +566,15 @@ static void add_flows(struct resolver *resolver, struct service *service) {
 		flow.limit = (struct fw_rate){0};
 	}
 	resolve_interfaces(draft, &service->interfaces, &flow);
+	flow.hook = input ? FW_INPUT : FW_OUTPUT;
+	if (!service->broken && !fw_flow_has_family(&flow, FW_IPV4) &&
+		!fw_flow_has_family(&flow, FW_IPV6)) {
+		struct fw_diag *diag = fw_warning(draft->diags, service->touched, "matches-nothing",
+			"no packet can match '%s': what it names is partly IPv4, partly IPv6",
+			service->id);
+		fw_diag_hint(
+			draft->diags, diag, "a packet's addresses and protocol are of one family");
+	}
 	if (service->direction != DIRECTION_OUTPUT) {
 		flow.hook = FW_INPUT;
 		FW_VEC_ADD(&resolver->flows, flow);

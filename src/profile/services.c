@@ -6,6 +6,7 @@
 
 #include "profile/draft.h"
 
+#include <netinet/in.h>
 #include <string.h>
 
 enum {
@@ -104,7 +105,7 @@ static void read_icmp_types(struct draft *draft, struct service *service, enum f
 	const struct fw_yaml_node *value) {
 	const struct fw_yaml_node *const *items;
 	size_t count;
-	if (!fw_read_list(draft, value, "a list of ICMP types", &items, &count)) {
+	if (!fw_read_list(draft, value, "ICMP types", &items, &count)) {
 		return;
 	}
 	struct fw_icmp_type *types = FW_ARENA_ARRAY(draft->arena, struct fw_icmp_type, count);
@@ -134,27 +135,56 @@ READER(read_icmpv6) {
 	read_icmp_types(draft, object, FW_IPV6, value);
 }
 
+/* Protocols that have keys of their own, which say more exactly what is meant. */
+static const char *key_of_protocol(uint8_t protocol) {
+	switch (protocol) {
+	case IPPROTO_TCP:
+		return "ports: 1-65535/tcp";
+	case IPPROTO_UDP:
+		return "ports: 1-65535/udp";
+	case IPPROTO_ICMP:
+		return "icmp: echo-request";
+	case IPPROTO_ICMPV6:
+		return "icmpv6: echo-request";
+	default:
+		return NULL;
+	}
+}
+
+static bool read_one_protocol(
+	struct draft *draft, const struct fw_yaml_node *node, uint8_t *out_protocol) {
+	if (!fw_read_kind(draft, node, FW_YAML_SCALAR, "a protocol")) {
+		return false;
+	}
+	if (fw_protocol_parse(node->text, out_protocol) != FW_NET_NONE) {
+		struct fw_diag *diag = fw_error(draft->diags, node->span, "unknown-protocol",
+			"no IP protocol is named '%.*s'", (int)node->text.length, node->text.data);
+		fw_diag_hint(draft->diags, diag, "give its number, 0 to 255");
+		return false;
+	}
+	const char *key = key_of_protocol(*out_protocol);
+	if (key != NULL) {
+		struct fw_diag *diag = fw_error(draft->diags, node->span, "protocol-key",
+			"'%.*s' has a key of its own", (int)node->text.length, node->text.data);
+		fw_diag_hint(draft->diags, diag, "like: %s", key);
+		return false;
+	}
+	return true;
+}
+
 READER(read_protocol) {
 	struct service *service = object;
 	const struct fw_yaml_node *const *items;
 	size_t count;
 	(void)kind;
 	(void)key;
-	if (!fw_read_list(draft, value, "a list of protocols", &items, &count)) {
+	if (!fw_read_list(draft, value, "protocols", &items, &count)) {
 		return;
 	}
 	uint8_t *protocols = FW_ARENA_ARRAY(draft->arena, uint8_t, count);
 	bool good = true;
 	for (size_t i = 0; i < count; i++) {
-		if (!fw_read_kind(draft, items[i], FW_YAML_SCALAR, "a protocol")) {
-			good = false;
-		} else if (fw_protocol_parse(items[i]->text, &protocols[i]) != FW_NET_NONE) {
-			struct fw_diag *diag = fw_error(draft->diags, items[i]->span,
-				"unknown-protocol", "no IP protocol is named '%.*s'",
-				(int)items[i]->text.length, items[i]->text.data);
-			fw_diag_hint(draft->diags, diag, "give its number, 0 to 255");
-			good = false;
-		}
+		good &= read_one_protocol(draft, items[i], &protocols[i]);
 	}
 	if (good) {
 		service->protocols = (struct protocols){protocols, count, value->span};

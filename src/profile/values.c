@@ -191,13 +191,17 @@ bool fw_read_list(struct draft *draft, const struct fw_yaml_node *node, const ch
 	const struct fw_yaml_node *const **out_items, size_t *out_count) {
 	if (node->kind == FW_YAML_SEQUENCE) {
 		if (node->count == 0) {
-			fw_error(draft->diags, node->span, "empty-list", "%s is an empty list",
-				what);
+			fw_error(draft->diags, node->span, "empty-list", "the list is empty");
 			return false;
 		}
 		*out_items = (const struct fw_yaml_node *const *)node->items;
 		*out_count = node->count;
 		return true;
+	}
+	if (node->kind == FW_YAML_MAPPING) {
+		fw_error(draft->diags, node->span, "wrong-type",
+			"this must be a value or a list, not a mapping");
+		return false;
 	}
 	if (!fw_read_kind(draft, node, FW_YAML_SCALAR, what)) {
 		return false;
@@ -266,7 +270,7 @@ struct fw_diag *fw_net_error(
 	if (faults[fault].hint != NULL) {
 		fw_diag_hint(draft->diags, diag, "%s", faults[fault].hint);
 	}
-	if (fault == FW_NET_NO_PROTOCOL) {
+	if (fault == FW_NET_NO_PROTOCOL && memchr(text.data, '/', text.length) == NULL) {
 		fw_diag_hint(draft->diags, diag, "write %.*s/tcp or %.*s/udp", TEXT_ARGS(text),
 			TEXT_ARGS(text));
 	}
@@ -305,22 +309,24 @@ static bool read_port(
 		char *with = fw_arena_printf(draft->arena, "%.*s/udp", TEXT_ARGS(text));
 		fault = fw_ports_parse(fw_slice(with), &out->ports, &out->protocols);
 	}
+	if (udp && fault == FW_NET_NONE && out->protocols != FW_PROTO_UDP) {
+		fault = FW_NET_PROTOCOL;
+	}
 	if (fault != FW_NET_NONE) {
-		fw_net_error(draft, node->span, text, fault);
-		return false;
+		struct fw_diag *diag = fw_net_error(draft, node->span, text, fault);
+		if (udp && fault != FW_NET_REVERSED) {
+			fw_diag_hint(draft->diags, diag,
+				"media comes over UDP; give ports alone: 5000-65000");
+		}
 	}
-	if (udp && out->protocols != FW_PROTO_UDP) {
-		fw_net_error(draft, node->span, text, FW_NET_PROTOCOL);
-		return false;
-	}
-	return true;
+	return fault == FW_NET_NONE;
 }
 
 static bool read_port_list(struct draft *draft, const struct fw_yaml_node *node, bool udp,
 	struct port_specs *out_ports) {
 	const struct fw_yaml_node *const *items;
 	size_t count;
-	if (!fw_read_list(draft, node, "a list of ports", &items, &count)) {
+	if (!fw_read_list(draft, node, "ports", &items, &count)) {
 		return false;
 	}
 	struct port_spec *specs = FW_ARENA_ARRAY(draft->arena, struct port_spec, count);
@@ -368,7 +374,7 @@ static bool read_peer(
 bool fw_read_peers(struct draft *draft, const struct fw_yaml_node *node, struct peers *out_peers) {
 	const struct fw_yaml_node *const *items;
 	size_t count;
-	if (!fw_read_list(draft, node, "a list of peers", &items, &count)) {
+	if (!fw_read_list(draft, node, "peers", &items, &count)) {
 		return false;
 	}
 	struct peer *peers = FW_ARENA_ARRAY(draft->arena, struct peer, count);
