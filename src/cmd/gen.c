@@ -6,6 +6,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cmd/cmd.h"
 #include "emit/emit.h"
@@ -115,8 +116,11 @@ static enum fw_exit compare_file(struct fw_run *run, const char *path, struct fw
 	if (change == FW_FILE_SAME) {
 		return FW_EXIT_FINE;
 	}
-	fprintf(stderr, "flowfw: '%s' would %s\n", path,
-		change == FW_FILE_CREATED ? "be created" : "change");
+	FW_AUTO(fw_buf_fini) struct fw_buf line = {0};
+	fw_buf_add_text(&line, "flowfw: '");
+	fw_buf_add_escaped(&line, fw_slice(path));
+	fw_buf_printf(&line, "' would %s\n", change == FW_FILE_CREATED ? "be created" : "change");
+	(void)fw_write_all(STDERR_FILENO, fw_buf_slice(&line));
 	return FW_EXIT_DIFFERS;
 }
 

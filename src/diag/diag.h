@@ -56,12 +56,18 @@ struct fw_diag {
 	size_t serial;	  /* the order of arrival */
 };
 
+enum {
+	FW_DIAG_TEXT_MAX = 500,	 /* bytes of a message; what an author quoted may be longer */
+	FW_DIAGS_STORED = 10000, /* of each level; what comes after is only counted */
+};
+
 /** A zeroed struct is an empty list. */
 struct fw_diags {
 	struct fw_arena arena;
 	FW_VEC(struct fw_diag *) list;
-	size_t errors, warnings;
-	uint32_t sources; /* opened so far */
+	size_t errors, warnings; /* all of them, stored or not */
+	struct fw_diag spare;	 /* stands for those that are not stored */
+	uint32_t sources;	 /* opened so far */
 };
 
 void fw_diags_fini(struct fw_diags *diags);

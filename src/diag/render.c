@@ -267,23 +267,26 @@ static void add_rest(struct fw_buf *out, size_t count, const char *what) {
 void fw_diags_render(const struct fw_diags *diags, bool quiet, struct fw_buf *out) {
 	FW_AUTO(renderer_fini) struct renderer renderer = {.out = out};
 	const struct fw_diag **items = fw_resize(NULL, diags->list.count, sizeof(*items));
-	size_t count = 0;
+	size_t count = 0, errors = diags->errors, warnings = quiet ? 0 : diags->warnings;
 	for (size_t i = 0; i < diags->list.count; i++) {
-		if (!quiet || diags->list.items[i]->level == FW_ERROR) {
+		bool error = diags->list.items[i]->level == FW_ERROR;
+		if (error || !quiet) {
 			items[count++] = diags->list.items[i];
+			/* What is left of the counts at the end was never stored. */
+			*(error ? &errors : &warnings) -= 1;
 		}
 	}
 	qsort(items, count, sizeof(*items), by_content);
 	count = drop_repetitions(items, count);
 	qsort(items, count, sizeof(*items), by_place);
-	size_t errors = 0, warnings = 0;
+	size_t shown_errors = 0, shown_warnings = 0;
 	for (size_t i = 0; i < count; i++) {
-		size_t *seen = items[i]->level == FW_ERROR ? &errors : &warnings;
-		if (++*seen <= FW_DIAGS_SHOWN) {
+		bool error = items[i]->level == FW_ERROR;
+		if (++*(error ? &shown_errors : &shown_warnings) <= FW_DIAGS_SHOWN) {
 			add_diag(&renderer, items[i]);
 		}
 	}
 	free(items);
-	add_rest(out, errors, "error");
-	add_rest(out, warnings, "warning");
+	add_rest(out, shown_errors + errors, "error");
+	add_rest(out, shown_warnings + warnings, "warning");
 }

@@ -95,10 +95,8 @@ static void walk_set(struct walk *walk, const struct fw_set *set, bool own_ports
 		if (own_ports && members->plain_count < members->count) {
 			uses(walk, FW_FEATURE_OWN_PORTS, members->items[members->plain_count].span);
 		}
-		for (size_t i = 0; i < members->count && !walk->seen[FW_FEATURE_RANGES]; i++) {
-			if (fw_range_prefix_length(&members->items[i].range) < 0) {
-				uses(walk, FW_FEATURE_RANGES, members->items[i].span);
-			}
+		if (members->range != NULL) {
+			uses(walk, FW_FEATURE_RANGES, members->range->span);
 		}
 	}
 }

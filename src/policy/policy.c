@@ -52,6 +52,16 @@ bool fw_side_has_family(const struct fw_side *side, enum fw_family family) {
 	return false;
 }
 
+bool fw_side_is_open(const struct fw_side *side) {
+	bool open = side->set_count == 0;
+
+	for (size_t i = 0; i < side->set_count; i++) {
+		open |= fw_set_covers(side->sets[i], FW_IPV4) ||
+			fw_set_covers(side->sets[i], FW_IPV6);
+	}
+	return open;
+}
+
 static bool has_own_ports(const struct fw_side *side, enum fw_family family) {
 	for (size_t i = 0; i < side->set_count; i++) {
 		const struct fw_members *members = &side->sets[i]->members[family];
@@ -90,9 +100,10 @@ static int compare_interfaces(const struct fw_flow *a, const struct fw_flow *b) 
 	       (a->interface_count < b->interface_count);
 }
 
+/* Flows that are alike in all of this keep the order they came in: that of their addresses. */
 static int compare_flows(const void *left, const void *right) {
-	const struct fw_flow *a = left;
-	const struct fw_flow *b = right;
+	const struct fw_flow *a = *(const struct fw_flow *const *)left;
+	const struct fw_flow *b = *(const struct fw_flow *const *)right;
 
 	if (a->hook != b->hook) {
 		return a->hook < b->hook ? -1 : 1;
@@ -101,7 +112,10 @@ static int compare_flows(const void *left, const void *right) {
 		return a->base ? -1 : 1;
 	}
 	int order = strcmp(a->service, b->service);
-	return order != 0 ? order : compare_interfaces(a, b);
+	if (order == 0) {
+		order = compare_interfaces(a, b);
+	}
+	return order != 0 ? order : (a > b) - (a < b);
 }
 
 static int compare_sets(const void *left, const void *right) {
@@ -110,6 +124,20 @@ static int compare_sets(const void *left, const void *right) {
 
 	int order = strcmp(a->name, b->name);
 	return order != 0 ? order : (int)a->literal - (int)b->literal;
+}
+
+void fw_sets_sort(const struct fw_set **sets, size_t *count) {
+	size_t kept = 0;
+
+	if (*count != 0) {
+		qsort(sets, *count, sizeof(*sets), compare_sets);
+	}
+	for (size_t i = 0; i < *count; i++) {
+		if (kept == 0 || sets[kept - 1] != sets[i]) {
+			sets[kept++] = sets[i];
+		}
+	}
+	*count = kept;
 }
 
 struct set_list {
@@ -142,31 +170,30 @@ static void collect_sets(struct fw_arena *arena, struct fw_policy *policy) {
 		list_side(&list, &policy->flows[i].source);
 		list_side(&list, &policy->flows[i].destination);
 	}
-	qsort(list.items, list.count, sizeof(*list.items), compare_sets);
-
-	size_t kept = 0;
-	for (size_t i = 0; i < list.count; i++) {
-		if (kept == 0 || list.items[kept - 1] != list.items[i]) {
-			list.items[kept++] = list.items[i];
-		}
-	}
+	fw_sets_sort(list.items, &list.count);
 	policy->sets = list.items;
-	policy->set_count = kept;
+	policy->set_count = list.count;
 }
 
-void fw_policy_finish(struct fw_arena *arena, struct fw_policy *policy, struct fw_flow *flows,
+void fw_policy_finish(struct fw_arena *arena, struct fw_policy *policy, const struct fw_flow *flows,
 	size_t flow_count) {
+	const struct fw_flow **sorted = FW_ARENA_ARRAY(arena, const struct fw_flow *, flow_count);
 	size_t kept = 0;
+
 	for (size_t i = 0; i < flow_count; i++) {
 		if (fw_flow_has_family(&flows[i], FW_IPV4) ||
 			fw_flow_has_family(&flows[i], FW_IPV6)) {
-			flows[kept++] = flows[i];
+			sorted[kept++] = &flows[i];
 		}
 	}
 	if (kept != 0) {
-		qsort(flows, kept, sizeof(*flows), compare_flows);
+		qsort(sorted, kept, sizeof(*sorted), compare_flows);
 	}
-	policy->flows = flows;
+	struct fw_flow *ordered = FW_ARENA_ARRAY(arena, struct fw_flow, kept);
+	for (size_t i = 0; i < kept; i++) {
+		ordered[i] = *sorted[i];
+	}
+	policy->flows = ordered;
 	policy->flow_count = kept;
 	collect_sets(arena, policy);
 }

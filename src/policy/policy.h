@@ -88,6 +88,7 @@ struct fw_port_list {
 struct fw_members {
 	const struct fw_endpoint *items;
 	size_t count, plain_count;
+	const struct fw_endpoint *range; /* the first that is no single prefix, or NULL */
 };
 
 /**
@@ -106,7 +107,10 @@ struct fw_set {
 
 enum { FW_NAME_MAX = 31 };
 
-/** One end of a flow: in any of `sets` and not in `except`. set_count 0: every address. */
+/**
+ * One end of a flow: in any of `sets` and not in `except`. set_count 0: every address. The sets
+ * stand in the policy's order, each once.
+ */
 struct fw_side {
 	const struct fw_set *const *sets;
 	size_t set_count;
@@ -195,12 +199,15 @@ struct fw_policy {
  * the name of the lower, then longer one stays; equal ones keep the first name in byte order.
  */
 void fw_set_resolve(struct fw_set *set, struct fw_endpoint *endpoints, size_t count);
+/** Puts sets into the policy's order, by name and literals last, and leaves out doubles. */
+void fw_sets_sort(const struct fw_set **sets, size_t *count);
 /**
- * Puts flows and the sets they use into canonical order. Leaves out flows that
- * no packet can match. `flows` becomes the policy's storage.
+ * Puts flows, and the sets they use, into canonical order. Leaves out flows that no packet can
+ * match because of its family. Flows of one service and hook on the same interfaces keep their
+ * order.
  */
-void fw_policy_finish(
-	struct fw_arena *arena, struct fw_policy *policy, struct fw_flow *flows, size_t flow_count);
+void fw_policy_finish(struct fw_arena *arena, struct fw_policy *policy, const struct fw_flow *flows,
+	size_t flow_count);
 /** By content; 0 for lists that mean the same. */
 int fw_port_list_compare(const struct fw_port_list *a, const struct fw_port_list *b);
 
@@ -210,6 +217,10 @@ int fw_port_list_compare(const struct fw_port_list *a, const struct fw_port_list
 const struct fw_side *fw_flow_peers(const struct fw_flow *flow);
 /** Whether a side can hold an address of this family at all. */
 bool fw_side_has_family(const struct fw_side *side, enum fw_family family);
+/** Whether one part of the members, alone, holds every address of the family. */
+bool fw_set_covers(const struct fw_set *set, enum fw_family family);
+/** Whether a side holds every address of some family, `except` left aside. */
+bool fw_side_is_open(const struct fw_side *side);
 /** Whether a flow can match a packet of this family. */
 bool fw_flow_has_family(const struct fw_flow *flow, enum fw_family family);
 

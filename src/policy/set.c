@@ -87,17 +87,14 @@ static bool same_part(const struct fw_endpoint *a, const struct fw_endpoint *b) 
 	return a->range.family == b->range.family && (a->own == NULL) == (b->own == NULL);
 }
 
+/* In sorted order whatever overlaps anything overlaps its neighbour. */
 static bool any_overlap(const struct fw_endpoint *endpoints, size_t count) {
-	const struct fw_endpoint *widest = endpoints;
-
 	for (size_t i = 1; i < count; i++) {
-		const struct fw_endpoint *next = &endpoints[i];
-		if (same_part(widest, next)) {
-			if (fw_range_overlaps(&widest->range, &next->range)) {
-				return true;
-			}
+		const struct fw_endpoint *before = &endpoints[i - 1];
+		if (same_part(before, &endpoints[i]) &&
+			fw_range_overlaps(&before->range, &endpoints[i].range)) {
+			return true;
 		}
-		widest = next;
 	}
 	return false;
 }
@@ -137,5 +134,32 @@ void fw_set_resolve(struct fw_set *set, struct fw_endpoint *endpoints, size_t co
 			members->items = &endpoints[i];
 		}
 		members->plain_count += endpoints[i].own == NULL;
+		if (members->range == NULL && fw_range_prefix_length(&endpoints[i].range) < 0) {
+			members->range = &endpoints[i];
+		}
 	}
+}
+
+/* From the first address on, each range must begin where those before it end. */
+static bool part_covers(const struct fw_endpoint *endpoints, size_t count, enum fw_family family) {
+	struct fw_addr next = {0, 0};
+
+	for (size_t i = 0; i < count && fw_addr_compare(endpoints[i].range.first, next) <= 0; i++) {
+		struct fw_range so_far = {{0, 0}, endpoints[i].range.last, family};
+		if (fw_range_is_all(&so_far)) {
+			return true;
+		}
+		if (fw_addr_compare(next, so_far.last) <= 0) {
+			next = fw_addr_next(so_far.last);
+		}
+	}
+	return false;
+}
+
+bool fw_set_covers(const struct fw_set *set, enum fw_family family) {
+	const struct fw_members *members = &set->members[family];
+
+	return part_covers(members->items, members->plain_count, family) ||
+	       part_covers(members->items + members->plain_count,
+		       members->count - members->plain_count, family);
 }

@@ -71,10 +71,11 @@ enum { SUGGESTIONS_MAX = 1000 };
 		fw_diag_suggest((draft)->diags, (diag), (word), names_, count_);                   \
 	} while (0)
 
-void fw_draft_no_service(struct draft *draft, struct fw_span span, struct fw_slice id) {
+struct fw_diag *fw_draft_no_service(struct draft *draft, struct fw_span span, struct fw_slice id) {
 	struct fw_diag *diag = fw_error(draft->diags, span, "unknown-service",
 		"no service is named '%.*s'", (int)id.length, id.data);
 	SUGGEST(draft, diag, id, draft->services, struct service, id);
+	return diag;
 }
 
 void fw_draft_no_group(struct draft *draft, struct fw_span span, struct fw_slice name) {

@@ -21,6 +21,8 @@ enum {
 	NAME_MAX_SITE = 64, /* bytes of a site's name */
 	NAME_MAX_ENDPOINT = 128,
 	NAME_MAX_INTERFACE = 15, /* IFNAMSIZ of linux/if.h, less the NUL */
+	INTERFACES_MAX = 1000,	 /* that a site names */
+	LIST_MAX = 1000,	 /* entries of a list other than the members of a group */
 };
 
 /* ---- words ---- */
@@ -124,7 +126,8 @@ struct service {
 	bool base;	  /* profiles/base.yaml lists it */
 	const char *role; /* the first role that lists it, "base", "site"; NULL: none */
 	size_t order;	  /* of being listed */
-	struct fw_span role_level_span;
+	struct fw_span role_level_span, role_from_span, role_to_span; /* what a role said of it */
+	bool in_tunnel;						      /* vpn-inside names it */
 	enum enabled turned; /* ON or OFF by a profile or site; NONE: as defined */
 	struct fw_span turned_span;
 	struct fw_span adjusted_span; /* where a site gave it settings */
@@ -222,7 +225,7 @@ struct service *fw_draft_service(struct draft *draft, struct fw_slice id);
 struct group *fw_draft_group(struct draft *draft, struct fw_slice name);
 struct interface *fw_draft_interface(struct draft *draft, struct fw_slice name);
 /** Error unknown-service, unknown-group, unknown-interface, with the nearest name as hint. */
-void fw_draft_no_service(struct draft *draft, struct fw_span span, struct fw_slice id);
+struct fw_diag *fw_draft_no_service(struct draft *draft, struct fw_span span, struct fw_slice id);
 void fw_draft_no_group(struct draft *draft, struct fw_span span, struct fw_slice name);
 void fw_draft_no_interface(struct draft *draft, struct fw_span span, struct fw_slice name);
 /** The one list with these ports; `tcp` and `udp` are normalized here and become its storage. */
@@ -324,9 +327,12 @@ void fw_override_merge(struct draft *draft, const char *text);
  * none. */
 const char *fw_library_find(const struct fw_library *library, struct fw_arena *arena,
 	const char *part, const char *name);
-/** Paths of `PART*.yaml` by file name, the first folder's winning; NULL-terminated. */
+/**
+ * Paths of `PART*.yaml` by file name, the first folder's winning; NULL-terminated. A folder that
+ * cannot be read is an error in the list.
+ */
 const char *const *fw_library_files(const struct fw_library *library, struct fw_arena *arena,
-	const char *part, size_t *out_count);
+	const char *part, size_t *out_count, struct fw_diags *diags);
 
 /** The failure that no folder has what every profile stands on. */
 void fw_library_missing(struct fw_diags *diags);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * `expect`: tests of the policy, one sentence each, such as
- * `allow input 8088/tcp from 10.20.1.1`. Read into packets here; judged elsewhere.
+ * `allow input 1234/tcp from 10.20.1.1`. Read into packets here; judged elsewhere.
  */
 
 #include "profile/draft.h"
@@ -56,7 +56,7 @@ static bool bad(const struct sentence *sentence, const char *wanted) {
 			sentence->word.data);
 	}
 	fw_diag_hint(sentence->draft->diags, diag,
-		"like: allow input 8088/tcp from 10.20.1.1 on uplink");
+		"like: allow input 1234/tcp from 10.20.1.1 on uplink");
 	return false;
 }
 
@@ -65,7 +65,7 @@ static bool net_fault(const struct sentence *sentence, enum fw_net_fault fault) 
 	return false;
 }
 
-/* `8088/tcp`; one port, since a packet has one. */
+/* `1234/tcp`; one port, since a packet has one. */
 static bool read_port(struct sentence *sentence, struct fw_packet *packet) {
 	struct fw_ports ports;
 	unsigned protocols;
@@ -123,7 +123,7 @@ static bool read_what(struct sentence *sentence, struct fw_packet *packet) {
 		return read_port(sentence, packet);
 	}
 	if (fw_protocol_parse(sentence->word, &protocol) != FW_NET_NONE) {
-		return bad(sentence, "a port (8088/tcp), a protocol or an ICMP type");
+		return bad(sentence, "a port (1234/tcp), a protocol or an ICMP type");
 	}
 	packet->protocol = protocol;
 	return true;

@@ -288,6 +288,11 @@ void fw_read_interfaces(struct draft *draft, const struct fw_yaml_node *node) {
 	if (!fw_read_kind(draft, node, FW_YAML_MAPPING, "interfaces")) {
 		return;
 	}
+	if (node->count > INTERFACES_MAX) {
+		fw_error(draft->diags, node->span, "too-many",
+			"%u interfaces are named; %d is the most", node->count, INTERFACES_MAX);
+		return;
+	}
 	for (size_t i = 0; i < node->count; i++) {
 		const struct fw_yaml_node *key = node->items[2 * i];
 		const struct fw_yaml_node *const *items;

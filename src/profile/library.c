@@ -12,13 +12,18 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static bool is_folder(const char *path) {
-	struct stat status;
-	return stat(path, &status) == 0 && S_ISDIR(status.st_mode);
+/*
+ * Absent, as opposed to there and closed to us: to pass over a folder that nobody may read would
+ * compile other rules than its owner wrote.
+ */
+static bool is_absent(int error) {
+	return error == ENOENT || error == ENOTDIR;
 }
 
 static void add_folder(struct fw_library *library, const char *path) {
-	if (is_folder(path)) {
+	struct stat status;
+
+	if (stat(path, &status) == 0 ? S_ISDIR(status.st_mode) : !is_absent(errno)) {
 		FW_VEC_ADD(&library->folders, path);
 	}
 }
@@ -52,7 +57,8 @@ const char *fw_library_find(const struct fw_library *library, struct fw_arena *a
 	for (size_t i = 0; i < library->folders.count; i++) {
 		const char *path = fw_arena_printf(
 			arena, "%s/%s%s.yaml", library->folders.items[i], part, name);
-		if (access(path, F_OK) == 0) {
+		/* Whoever opens a file that is closed to us will say so. */
+		if (access(path, F_OK) == 0 || !is_absent(errno)) {
 			return path;
 		}
 	}
@@ -86,12 +92,16 @@ static void close_folder(DIR **folder) {
 }
 
 const char *const *fw_library_files(const struct fw_library *library, struct fw_arena *arena,
-	const char *part, size_t *out_count) {
+	const char *part, size_t *out_count, struct fw_diags *diags) {
 	FW_VEC(struct found) all = {0};
 
 	for (size_t i = 0; i < library->folders.count; i++) {
 		const char *path = fw_arena_printf(arena, "%s/%s", library->folders.items[i], part);
 		DIR *folder FW_AUTO(close_folder) = opendir(path);
+		if (folder == NULL && !is_absent(errno)) {
+			fw_failure(diags, "unreadable-folder", errno, "cannot read the folder '%s'",
+				path);
+		}
 		struct dirent *entry;
 		while (folder != NULL && (entry = readdir(folder)) != NULL) {
 			if (!is_yaml(entry->d_name)) {
@@ -130,7 +140,7 @@ bool fw_library_list(struct fw_arena *arena, const struct fw_library *library,
 	struct fw_diags *diags) {
 	size_t count, kept = 0, errors = diags->errors;
 	const char *part = kind == FW_LIBRARY_ROLES ? "roles/" : "";
-	const char *const *paths = fw_library_files(library, arena, part, &count);
+	const char *const *paths = fw_library_files(library, arena, part, &count, diags);
 	struct fw_library_row *rows = FW_ARENA_ARRAY(arena, struct fw_library_row, count);
 	struct draft draft;
 

@@ -11,13 +11,14 @@
 /* ---- nobody to administer the device ---- */
 
 static bool admits_admins(const struct fw_flow *flow) {
-	bool tcp = false, admins = flow->source.set_count == 0;
+	bool tcp = false, admins = false;
 
 	for (size_t i = 0; i < flow->clause_count; i++) {
 		tcp |= flow->clauses[i].protocol == IPPROTO_TCP;
 	}
 	for (size_t i = 0; i < flow->source.set_count; i++) {
-		admins |= strcmp(flow->source.sets[i]->name, "admins") == 0;
+		const struct fw_set *set = flow->source.sets[i];
+		admins |= !set->literal && strcmp(set->name, "admins") == 0;
 	}
 	return tcp && admins && flow->hook == FW_INPUT && flow->provenance == FW_SITE;
 }
@@ -87,28 +88,37 @@ static void lint_suspect(struct draft *draft, const struct service *service) {
 	}
 }
 
-/* A group that is not set warns by itself; this is for `any` in so many words. */
-static void lint_open(struct draft *draft, const struct service *service) {
-	if (service->base || service->direction != DIRECTION_INPUT ||
-		service->interfaces.count != 0 || service->except.count != 0) {
-		return;
-	}
-	struct fw_span span = service->from.any || service->from.count == 0 ? service->touched
-									    : (struct fw_span){0};
-	if (service->from.any) {
-		span = service->from.span;
-	}
+/* Where a service lets everybody in: at a group that is set so, or at an entry of its own. */
+static struct fw_span open_span(
+	struct draft *draft, const struct service *service, bool *out_unset) {
+	struct fw_span span = service->from.any ? service->from.span : service->touched;
+
 	for (size_t i = 0; i < service->from.count; i++) {
 		const struct peer *peer = &service->from.items[i];
 		const struct group *group =
 			peer->group != NULL ? fw_draft_group(draft, fw_slice(peer->group)) : NULL;
-		if (group != NULL && group->state == GROUP_ANY) {
+		if (group == NULL) {
+			span = fw_range_is_all(&peer->range) ? peer->span : span;
+		} else if (group->state == GROUP_UNSET) {
+			*out_unset |= group->unset_any;
+		} else if (group->state == GROUP_ANY || fw_set_covers(group->resolved, FW_IPV4) ||
+			   fw_set_covers(group->resolved, FW_IPV6)) {
 			span = group->set_span;
-		} else if (group == NULL && fw_range_is_all(&peer->range)) {
-			span = peer->span;
 		}
 	}
-	if (span.source != NULL) {
+	return span;
+}
+
+/* A group that is not set warns by itself; this is for what the site says. */
+static void lint_open(struct draft *draft, const struct fw_flow *flow) {
+	if (flow->base || flow->hook != FW_INPUT || flow->interface_count != 0 ||
+		!fw_side_is_open(&flow->source)) {
+		return;
+	}
+	const struct service *service = fw_draft_service(draft, fw_slice(flow->service));
+	bool unset = false;
+	struct fw_span span = open_span(draft, service, &unset);
+	if (!unset) {
 		struct fw_diag *diag = fw_warning(draft->diags, span, "open-to-any",
 			"'%s' is open to any source", service->id);
 		fw_diag_hint(draft->diags, diag, "name who may use it: from: [10.0.0.0/24]");
@@ -140,11 +150,13 @@ void fw_lint(struct draft *draft, const struct fw_policy *policy) {
 	lint_admins(draft, policy);
 	lint_forward(draft, policy);
 	lint_unused(draft);
+	for (size_t i = 0; i < policy->flow_count; i++) {
+		lint_open(draft, &policy->flows[i]);
+	}
 	for (struct service *service = draft->services; service != NULL;
 		service = service->hh.next) {
 		if (service->state == FW_SERVICE_ON) {
 			lint_suspect(draft, service);
-			lint_open(draft, service);
 		}
 	}
 }

@@ -30,7 +30,8 @@ static bool is_path(const char *name) {
 
 static void no_profile(struct draft *draft, struct fw_span span, const char *name) {
 	size_t count;
-	const char *const *paths = fw_library_files(draft->library, draft->arena, "", &count);
+	const char *const *paths =
+		fw_library_files(draft->library, draft->arena, "", &count, draft->diags);
 	const char **names = FW_ARENA_ARRAY(draft->arena, const char *, count);
 
 	for (size_t i = 0; i < count; i++) {
@@ -161,7 +162,7 @@ static void merge_file(struct draft *draft, const char *path, enum kind kind) {
 static bool merge_library(struct draft *draft) {
 	size_t count;
 	const char *const *paths =
-		fw_library_files(draft->library, draft->arena, "services/", &count);
+		fw_library_files(draft->library, draft->arena, "services/", &count, draft->diags);
 	const char *base = fw_library_find(draft->library, draft->arena, "", "base");
 
 	if (count == 0 || base == NULL) {
@@ -177,7 +178,8 @@ static bool merge_library(struct draft *draft) {
 
 static void no_role(struct draft *draft, const struct name_ref *role) {
 	size_t count;
-	const char *const *paths = fw_library_files(draft->library, draft->arena, "roles/", &count);
+	const char *const *paths =
+		fw_library_files(draft->library, draft->arena, "roles/", &count, draft->diags);
 	const char **names = FW_ARENA_ARRAY(draft->arena, const char *, count);
 
 	for (size_t i = 0; i < count; i++) {

@@ -66,7 +66,8 @@ void fw_override_merge(struct draft *draft, const char *text) {
 		keys[count++] = new_key(draft, source, fw_slice_cut(&rest, '.'));
 	}
 	if (rest.data != NULL || count < 2) {
-		bad_path(draft, (struct fw_span){source, 0, (uint32_t)(equals - text)});
+		bad_path(
+			draft, (struct fw_span){source, 0, (uint32_t)(equals - source->text.data)});
 		return;
 	}
 	const struct fw_yaml_node *value = fw_yaml_read_from(

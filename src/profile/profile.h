@@ -66,7 +66,7 @@ struct fw_group_row {
 
 struct fw_profile {
 	struct fw_policy policy;
-	/** In the order of the services files: the vendor's. */
+	/** In the order in which base and the roles list them; those of no role last. */
 	const struct fw_service_row *services;
 	size_t service_count;
 	const struct fw_group_row *groups;

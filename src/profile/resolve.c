@@ -6,6 +6,7 @@
 
 #include "profile/draft.h"
 
+#include <assert.h>
 #include <netinet/in.h>
 #include <string.h>
 
@@ -149,16 +150,24 @@ static void resolve_end(struct draft *draft, const struct service *service,
 		fw_set_resolve(set, literals, literal_count);
 		sets[set_count++] = set;
 	}
+	fw_sets_sort(sets, &set_count);
 	end->side.sets = sets;
 	end->side.set_count = set_count;
 	end->nobody = set_count == 0;
 }
 
-/* All that a service excepts, as one set without ports of their own. */
+/* All that a service excepts: a group as it is, else one set made of the parts. */
 static const struct fw_set *resolve_except(struct draft *draft, const struct service *service) {
 	const struct peers *except = &service->except;
 	FW_VEC(struct fw_endpoint) all = {0};
 
+	if (except->count == 1 && except->items[0].group != NULL) {
+		struct group *group = fw_draft_group(draft, fw_slice(except->items[0].group));
+		if (group != NULL && group->state == GROUP_LIST) {
+			group->used = true;
+			return resolve_group(draft, group);
+		}
+	}
 	for (size_t i = 0; i < except->count; i++) {
 		const struct peer *peer = &except->items[i];
 		if (peer->group == NULL) {
@@ -333,7 +342,16 @@ static const struct peers *service_local(const struct service *service) {
 	return service->direction == DIRECTION_OUTPUT ? &service->from : &service->to;
 }
 
-/* Whether every group of the peers is a list; addresses are names enough. */
+/* Whether somebody in particular is meant: a list that holds a whole family is as good as any. */
+static bool is_named(struct draft *draft, struct group *group) {
+	if (group->state != GROUP_LIST) {
+		return false;
+	}
+	const struct fw_set *set = resolve_group(draft, group);
+	return !fw_set_covers(set, FW_IPV4) && !fw_set_covers(set, FW_IPV6);
+}
+
+/* Whether every group of the peers is named; addresses are names enough. */
 static bool peers_are_named(struct draft *draft, const struct service *service) {
 	const struct peers *peers = service_peers(service);
 
@@ -342,12 +360,15 @@ static bool peers_are_named(struct draft *draft, const struct service *service) 
 	}
 	for (size_t i = 0; i < peers->count; i++) {
 		if (peers->items[i].group == NULL) {
+			if (fw_range_is_all(&peers->items[i].range)) {
+				return false;
+			}
 			continue;
 		}
 		struct group *group = fw_draft_group(draft, fw_slice(peers->items[i].group));
 		if (group != NULL) {
 			group->used = true;
-			if (group->state != GROUP_LIST) {
+			if (!is_named(draft, group)) {
 				return false;
 			}
 		}
@@ -468,6 +489,16 @@ static bool check_service(struct draft *draft, const struct service *service) {
 			"'%s' goes both ways, so 'from-group' and 'except' have no side to mean",
 			service->id);
 	}
+	if (service->ports_kind == PORTS_FROM_GROUP && service->source_ports.count != 0) {
+		fw_error(draft->diags, service->source_ports.span, "source-ports",
+			"'%s' takes its ports from its peers, and they do not say source ports",
+			service->id);
+	}
+	if (service->limit.per_source && service->direction != DIRECTION_INPUT) {
+		struct fw_diag *diag = fw_error(draft->diags, service->touched, "limit-per-source",
+			"the source of what '%s' sends is the device itself", service->id);
+		fw_diag_hint(draft->diags, diag, "leave out `per source`");
+	}
 	if (service->hop_limit != 0 && service->icmp[FW_IPV6].count == 0) {
 		fw_error(draft->diags, service->touched, "hop-limit-alone",
 			"'%s' has a hop limit, which only icmpv6 can use", service->id);
@@ -505,6 +536,8 @@ static void resolve_interfaces(
 			kept[flow->interface_count++] = names.items[i];
 		}
 	}
+	/* None at all would mean every interface. */
+	assert(refs->count == 0 || flow->interface_count != 0 || draft->diags->errors != 0);
 	flow->interfaces = kept;
 	FW_VEC_FINI(&names);
 }
@@ -604,6 +637,34 @@ static void resolve_service(struct resolver *resolver, struct service *service) 
 
 /* ---- the tunnel ---- */
 
+static void add_vpn_flow(
+	struct resolver *resolver, const struct interface *vpn, const struct service *service) {
+	struct draft *draft = resolver->draft;
+	struct clauses clauses = resolve_clauses(draft, service);
+	struct end local;
+
+	resolve_end(draft, service, service_local(service),
+		fw_arena_printf(draft->arena, "%s_local", service->id), false, &local);
+	struct fw_flow flow = {
+		.service = service->id,
+		.title = service->title,
+		.span = vpn->span,
+		.hook = FW_INPUT,
+		.destination = local.side,
+		.clauses = clauses.items,
+		.clause_count = clauses.count,
+		.limit = service->limit,
+		.log = resolve_log(draft, &service->log),
+		.provenance = service->provenance,
+	};
+	if (service->except.count != 0) {
+		flow.source.except = resolve_except(draft, service);
+	}
+	struct name_ref name = {vpn->name, vpn->span};
+	resolve_interfaces(draft, &(struct name_refs){&name, 1, vpn->span}, &flow);
+	FW_VEC_ADD(&resolver->flows, flow);
+}
+
 /* What may come in on the interface named vpn, from anybody at its other end. */
 static void add_vpn_flows(struct resolver *resolver) {
 	struct draft *draft = resolver->draft;
@@ -615,36 +676,18 @@ static void add_vpn_flows(struct resolver *resolver) {
 		struct service *service = fw_draft_service(draft, fw_slice(ref->name));
 		if (service == NULL) {
 			fw_draft_no_service(draft, ref->span, fw_slice(ref->name));
-			continue;
-		}
-		if (service->direction == DIRECTION_OUTPUT) {
+		} else if (service->direction == DIRECTION_OUTPUT) {
 			fw_error(draft->diags, ref->span, "vpn-inside-output",
 				"'%s' is an output service; nothing comes in by it", ref->name);
-			continue;
-		}
-		if (service->state != FW_SERVICE_ON || vpn == NULL) {
-			if (draft->base.vpn_inside_by == KIND_SITE && vpn != NULL) {
-				fw_warning(draft->diags, ref->span, "vpn-inside-off",
-					"'%s' is not on, so the tunnel does not admit it",
-					ref->name);
+		} else if (service->state == FW_SERVICE_ON && vpn != NULL) {
+			if (!service->in_tunnel) {
+				add_vpn_flow(resolver, vpn, service);
 			}
-			continue;
+			service->in_tunnel = true;
+		} else if (draft->base.vpn_inside_by == KIND_SITE && vpn != NULL) {
+			fw_warning(draft->diags, ref->span, "vpn-inside-off",
+				"'%s' is not on, so the tunnel does not admit it", ref->name);
 		}
-		struct clauses clauses = resolve_clauses(draft, service);
-		struct fw_flow flow = {
-			.service = service->id,
-			.title = service->title,
-			.span = vpn->span,
-			.hook = FW_INPUT,
-			.clauses = clauses.items,
-			.clause_count = clauses.count,
-			.limit = service->limit,
-			.log = resolve_log(draft, &service->log),
-			.provenance = service->provenance,
-		};
-		struct name_ref name = {"vpn", ref->span};
-		resolve_interfaces(draft, &(struct name_refs){&name, 1, ref->span}, &flow);
-		FW_VEC_ADD(&resolver->flows, flow);
 	}
 }
 

@@ -208,18 +208,41 @@ READER(read_hop_limit) {
 	service->hop_limit = (uint8_t)limit;
 }
 
+/*
+ * Two roles of one profile may say the same of a service, but not different things: which of them
+ * won would depend on their order. `said` is where one said it before.
+ */
+static bool roles_agree(struct draft *draft, const struct service *service, enum kind kind,
+	const struct fw_yaml_node *key, const struct fw_yaml_node *value, struct fw_span *said) {
+	if (kind != KIND_ROLE) {
+		return true;
+	}
+	if (said->source == NULL) {
+		*said = value->span;
+		return true;
+	}
+	if (fw_slice_equal(fw_span_text(*said), fw_span_text(value->span))) {
+		return true;
+	}
+	struct fw_diag *diag = fw_error(draft->diags, key->span, "role-conflict",
+		"two roles give different '%.*s' to '%s'", (int)key->text.length, key->text.data,
+		service->id);
+	fw_diag_note(draft->diags, diag, *said, "the other one");
+	return false;
+}
+
 READER(read_from) {
 	struct service *service = object;
-	(void)kind;
-	(void)key;
-	fw_read_peers(draft, value, &service->from);
+	if (roles_agree(draft, service, kind, key, value, &service->role_from_span)) {
+		fw_read_peers(draft, value, &service->from);
+	}
 }
 
 READER(read_to) {
 	struct service *service = object;
-	(void)kind;
-	(void)key;
-	fw_read_peers(draft, value, &service->to);
+	if (roles_agree(draft, service, kind, key, value, &service->role_to_span)) {
+		fw_read_peers(draft, value, &service->to);
+	}
 }
 
 READER(read_except) {
@@ -252,17 +275,9 @@ READER(read_level) {
 	if (!fw_read_word(draft, value, "level", fw_importance_names, FW_IMPORTANCE_COUNT, &word)) {
 		return;
 	}
-	enum fw_importance level = (enum fw_importance)word;
-	if (kind == KIND_ROLE) {
-		if (service->role_level_span.source != NULL && service->level != level) {
-			struct fw_diag *diag = fw_error(draft->diags, key->span, "role-conflict",
-				"two roles give '%s' different levels", service->id);
-			fw_diag_note(draft->diags, diag, service->role_level_span, "the other one");
-			return;
-		}
-		service->role_level_span = key->span;
+	if (roles_agree(draft, service, kind, key, value, &service->role_level_span)) {
+		service->level = (enum fw_importance)word;
 	}
-	service->level = level;
 }
 
 READER(read_limit) {
@@ -446,15 +461,10 @@ static void read_own(
 		return;
 	}
 	if (fw_yaml_find(value, "direction") == NULL) {
-		size_t errors = draft->diags->errors;
-		fw_draft_no_service(draft, key->span, key->text);
-		if (draft->diags->errors > errors) {
-			struct fw_diag *diag =
-				draft->diags->list.items[draft->diags->list.count - 1];
-			if (diag->hint == NULL) {
-				fw_diag_hint(draft->diags, diag,
-					"a service of your own needs a direction and ports");
-			}
+		struct fw_diag *diag = fw_draft_no_service(draft, key->span, key->text);
+		if (diag->hint == NULL) {
+			fw_diag_hint(draft->diags, diag,
+				"a service of your own needs a direction and ports");
 		}
 		return;
 	}
@@ -478,8 +488,7 @@ static void read_change(struct draft *draft, enum kind kind, struct service *ser
 	if (kind == KIND_SITE) {
 		service->adjusted_span = key->span;
 	}
-	fw_read_mapping(
-		draft, value, "a service", service_keys, FW_LENGTH(service_keys), kind, service);
+	read_settings(draft, kind, service, value);
 }
 
 static void read_role_item(struct draft *draft, enum kind kind, const char *role,

@@ -194,6 +194,12 @@ bool fw_read_list(struct draft *draft, const struct fw_yaml_node *node, const ch
 			fw_error(draft->diags, node->span, "empty-list", "the list is empty");
 			return false;
 		}
+		if (node->count > LIST_MAX) {
+			struct fw_diag *diag = fw_error(draft->diags, node->span, "too-many",
+				"the list has %u entries; %d is the most", node->count, LIST_MAX);
+			fw_diag_hint(draft->diags, diag, "only the members of a group may be more");
+			return false;
+		}
 		*out_items = (const struct fw_yaml_node *const *)node->items;
 		*out_count = node->count;
 		return true;
@@ -252,7 +258,7 @@ static const struct {
 	[FW_NET_HOST_BITS] = {"host-bits", NULL},
 	[FW_NET_REVERSED] = {"reversed-range", "write the lower end first"},
 	[FW_NET_MIXED] = {"mixed-families", "give IPv4 and IPv6 an entry each"},
-	[FW_NET_PORT] = {"bad-port", "a port is 1 to 65535, with its protocol: 8088/tcp"},
+	[FW_NET_PORT] = {"bad-port", "a port is 1 to 65535, with its protocol: 1234/tcp"},
 	[FW_NET_NO_PROTOCOL] = {"bad-port", NULL},
 	[FW_NET_PROTOCOL] = {"unknown-protocol", "ports are tcp, udp or tcp+udp"},
 	[FW_NET_ICMP_TYPE] = {"unknown-icmp-type", "a type's name, its number, or number/code"},

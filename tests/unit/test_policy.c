@@ -133,6 +133,29 @@ START_TEST(equal_entries_keep_the_first_name) {
 }
 END_TEST
 
+static const struct {
+	const char *given[TEXTS_MAX];
+	bool covers; /* all of IPv4 */
+} covers[] = {
+	{{"0.0.0.0/0"}, true},
+	{{"0.0.0.0/1", "128.0.0.0/1"}, true},
+	{{"0.0.0.0-127.0.0.0", "127.0.0.1-255.255.255.255"}, true},
+	{{"0.0.0.0/0@80", "10.0.0.1"}, true},
+	{{"0.0.0.0/1", "128.0.0.0/2"}, false},
+	{{"0.0.0.0/1", "128.0.0.1-255.255.255.255"}, false},
+	{{"128.0.0.0/1"}, false},
+	{{"0.0.0.0/1@80", "128.0.0.0/1"}, false},
+	{{"::/0"}, false},
+};
+
+START_TEST(a_set_may_cover_a_family) {
+	const struct fw_set *set = set_of("s", covers[_i].given);
+	ck_assert_int_eq(fw_set_covers(set, FW_IPV4), covers[_i].covers);
+	const struct fw_side side = {.sets = &set, .set_count = 1};
+	ck_assert_int_eq(fw_side_is_open(&side), covers[_i].covers || set->members[FW_IPV6].count);
+}
+END_TEST
+
 START_TEST(a_set_of_nothing_is_empty) {
 	struct fw_set set = {.name = "s"};
 	fw_set_resolve(&set, NULL, 0);
@@ -302,6 +325,7 @@ int main(void) {
 	tcase_add_checked_fixture(sets, set_up, tear_down);
 	tcase_add_loop_test(sets, sets_are_resolved, 0, FW_LENGTH(resolutions));
 	tcase_add_loop_test(sets, order_of_entries_means_nothing, 0, FW_LENGTH(resolutions));
+	tcase_add_loop_test(sets, a_set_may_cover_a_family, 0, FW_LENGTH(covers));
 	tcase_add_test(sets, equal_entries_keep_the_first_name);
 	tcase_add_test(sets, a_set_of_nothing_is_empty);
 	suite_add_tcase(suite, sets);

@@ -200,8 +200,8 @@ START_TEST(lists_mix_groups_and_addresses) {
 					 "except: [10.9.0.0/16, clients]}}\n");
 	const struct fw_side *side = &find(&profile, FW_INPUT, "api")->source;
 	ck_assert_uint_eq(side->set_count, 2);
-	ck_assert_str_eq(side->sets[1]->name, "api");
-	ck_assert(side->sets[1]->literal);
+	ck_assert_str_eq(side->sets[0]->name, "api");
+	ck_assert(side->sets[0]->literal);
 	ck_assert_str_eq(side->except->name, "api_except");
 	ck_assert_uint_eq(side->except->members[FW_IPV4].count, 1);
 }
@@ -236,6 +236,82 @@ START_TEST(on_does_not_make_a_waiting_service_wider) {
 	ck_assert(warned("service-waiting"));
 	profile = site("groups: {cameras: any}\n");
 	ck_assert_ptr_null(find(&profile, FW_OUTPUT, "media"));
+}
+END_TEST
+
+START_TEST(the_order_of_peers_means_nothing) {
+	struct fw_profile profile = site("groups: {clients: [10.0.0.0/8], cameras: [10.9.0.1]}\n"
+					 "services: {api: {from: [clients, cameras, clients]}}\n");
+	const struct fw_side *side = &find(&profile, FW_INPUT, "api")->source;
+	ck_assert_uint_eq(side->set_count, 2);
+	ck_assert_str_eq(side->sets[0]->name, "cameras");
+	ck_assert_str_eq(side->sets[1]->name, "clients");
+}
+END_TEST
+
+START_TEST(everybody_is_nobody_named) {
+	struct fw_profile profile = site("groups: {cameras: [0.0.0.0/1, 128.0.0.0/1]}\n");
+	ck_assert_ptr_null(find(&profile, FW_OUTPUT, "media"));
+	ck_assert_int_eq(row(&profile, "media")->state, FW_SERVICE_WAITING);
+}
+END_TEST
+
+START_TEST(one_excepted_group_is_that_group) {
+	struct fw_profile profile = site("groups: {guests: [10.9.0.0/16]}\n"
+					 "services: {api: {except: guests}}\n");
+	ck_assert_str_eq(find(&profile, FW_INPUT, "api")->source.except->name, "guests");
+}
+END_TEST
+
+START_TEST(the_tunnel_keeps_what_else_is_asked) {
+	struct fw_profile profile = site("interfaces: {vpn: wg0}\n"
+					 "services: {api: {to: 10.9.9.9, except: 10.8.0.0/16}}\n"
+					 "base: {vpn-inside: [api, api]}\n");
+	size_t count = 0;
+	for (size_t i = 0; i < profile.policy.flow_count; i++) {
+		const struct fw_flow *flow = &profile.policy.flows[i];
+		if (flow->interface_count != 0) {
+			count++;
+			ck_assert_uint_eq(flow->destination.set_count, 1);
+			ck_assert_ptr_nonnull(flow->source.except);
+		}
+	}
+	ck_assert_uint_eq(count, 1);
+}
+END_TEST
+
+START_TEST(a_closed_folder_is_no_absent_one) {
+	if (geteuid() != 0 || setegid(65534) != 0) {
+		return;
+	}
+	char path[300];
+	struct fw_profile profile;
+	char closed[] = "/tmp/flowfw-test-XXXXXX";
+	ck_assert_ptr_nonnull(mkdtemp(closed));
+	snprintf(path, sizeof(path), "%s/roles", closed);
+	ck_assert_int_eq(mkdir(path, 0), 0);
+	snprintf(path, sizeof(path), "%s/services", closed);
+	ck_assert_int_eq(mkdir(path, 0), 0);
+	ck_assert_int_eq(chmod(closed, 0755), 0);
+	ck_assert_int_eq(chmod(folder, 0755), 0);
+	char *open_folder = fw_arena_text(&arena, fw_slice(folder));
+	library.folders.items[0] = closed;
+	FW_VEC_ADD(&library.folders, open_folder);
+	snprintf(path, sizeof(path), "%s/services", folder);
+	ck_assert_int_eq(chmod(path, 0755), 0);
+	ck_assert_int_eq(seteuid(65534), 0);
+	bool loaded = fw_profile_load(
+		&arena, &library, &(struct fw_request){.profile = "product"}, &profile, &diags);
+	ck_assert_int_eq(seteuid(0), 0);
+	ck_assert_int_eq(setegid(0), 0);
+	ck_assert(!loaded);
+	ck_assert(warned("unreadable-file"));
+	ck_assert(warned("unreadable-folder"));
+	snprintf(path, sizeof(path), "%s/services", closed);
+	ck_assert_int_eq(rmdir(path), 0);
+	snprintf(path, sizeof(path), "%s/roles", closed);
+	ck_assert_int_eq(rmdir(path), 0);
+	ck_assert_int_eq(rmdir(closed), 0);
 }
 END_TEST
 
@@ -394,6 +470,11 @@ int main(void) {
 	tcase_add_test(all, sites_turn_services);
 	tcase_add_test(all, settings_alone_turn_nothing_on);
 	tcase_add_test(all, on_does_not_make_a_waiting_service_wider);
+	tcase_add_test(all, the_order_of_peers_means_nothing);
+	tcase_add_test(all, everybody_is_nobody_named);
+	tcase_add_test(all, one_excepted_group_is_that_group);
+	tcase_add_test(all, the_tunnel_keeps_what_else_is_asked);
+	tcase_add_test(all, a_closed_folder_is_no_absent_one);
 	tcase_add_test(all, levels_cut);
 	tcase_add_test(all, the_tunnel_admits_what_it_should);
 	tcase_add_test(all, sets_override_the_site);
