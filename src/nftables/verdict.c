@@ -28,16 +28,40 @@ const char *counter_name(struct fw_arena *arena, const struct fw_flow *flow) {
 	return fw_arena_printf(arena, "service_%s", flow->service);
 }
 
-/* A limited log is a rule of its own, as its limit must not stop the packet. */
-static void lower_log(struct fw_arena *arena, const struct fw_flow *flow, struct verdict *out) {
-	if (flow->log.on && flow->log.rate.count != 0) {
-		const struct fw_nft_statement log[] = {
-			{.kind = FW_NFT_LIMIT, .rate = flow->log.rate},
-			{.kind = FW_NFT_LOG, .text = log_prefix(arena, &flow->log, flow->service)},
-		};
-		out->log_count = FW_LENGTH(log);
-		out->log = statements_dup(arena, log, out->log_count);
+/* The flows of a service in one hook stand side by side, so a limit they share is the last one. */
+static const char *add_limit(struct lowering *lowering, const struct fw_nft_limit *limit) {
+	size_t count = lowering->limits.count;
+
+	for (size_t i = count; i-- > 0 && count - i <= 2;) {
+		if (strcmp(lowering->limits.items[i].name, limit->name) == 0) {
+			return lowering->limits.items[i].name;
+		}
 	}
+	FW_VEC_ADD(&lowering->limits, *limit);
+	return limit->name;
+}
+
+/*
+ * A limited log is a rule of its own, as its limit must not stop the packet. Its rate is one for
+ * all rules of the service in a hook.
+ */
+static void lower_log(struct lowering *lowering, const struct fw_flow *flow, struct verdict *out) {
+	if (!flow->log.on || flow->log.rate.count == 0) {
+		return;
+	}
+	const struct fw_nft_limit limit = {
+		.name = fw_arena_printf(
+			lowering->arena, "log_%s_%s", flow->service, fw_hook_names[flow->hook]),
+		.rate = flow->log.rate,
+		.span = flow->span,
+	};
+	const struct fw_nft_statement log[] = {
+		{.kind = FW_NFT_LIMIT_NAMED, .text = add_limit(lowering, &limit)},
+		{.kind = FW_NFT_LOG,
+			.text = log_prefix(lowering->arena, &flow->log, flow->service)},
+	};
+	out->log_count = FW_LENGTH(log);
+	out->log = statements_dup(lowering->arena, log, out->log_count);
 }
 
 /* `limit` comes first, so that what is counted and logged is what is accepted. */
@@ -78,7 +102,7 @@ static void lower_limit(
 		fw_arena_printf(lowering->arena, "service_%s", limit_name(lowering, flow));
 	struct fw_nft_limit limit = {name, flow->limit, flow->span};
 	FW_VEC_ADD(&lowering->limits, limit);
-	lower_log(lowering->arena, flow, out);
+	lower_log(lowering, flow, out);
 	lower_accept(lowering, flow,
 		&(struct fw_nft_statement){.kind = FW_NFT_LIMIT_NAMED, .text = name}, out);
 }
@@ -154,7 +178,7 @@ static void lower_limit_source(
 	FW_VEC_ADD(&lowering->regular, chain);
 
 	const struct fw_nft_statement jump = {.kind = FW_NFT_JUMP, .text = name};
-	lower_log(lowering->arena, flow, out);
+	lower_log(lowering, flow, out);
 	out->accept = statements_dup(lowering->arena, &jump, 1);
 	out->accept_count = 1;
 }
@@ -174,7 +198,7 @@ struct verdict lower_verdict(struct lowering *lowering, const struct fw_flow *fl
 	struct verdict verdict = {0};
 
 	if (flow->limit.count == 0) {
-		lower_log(lowering->arena, flow, &verdict);
+		lower_log(lowering, flow, &verdict);
 		lower_accept(lowering, flow, NULL, &verdict);
 		return verdict;
 	}

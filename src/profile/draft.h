@@ -128,6 +128,9 @@ struct service {
 	size_t order;	  /* of being listed */
 	struct fw_span role_level_span, role_from_span, role_to_span; /* what a role said of it */
 	bool in_tunnel;						      /* vpn-inside names it */
+	bool peers_given;    /* by a role, profile or site, so `follows` does not set them */
+	const char *follows; /* the service whose peers, interface and state it takes; or NULL */
+	struct fw_span follows_span;
 	enum enabled turned; /* ON or OFF by a profile or site; NONE: as defined */
 	struct fw_span turned_span;
 	struct fw_span adjusted_span; /* where a site gave it settings */

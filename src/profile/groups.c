@@ -63,6 +63,12 @@ static void add_endpoint(
 	struct endpoints *list, const struct entry *entry, const struct fw_yaml_node *address) {
 	struct fw_range range;
 
+	if (address->kind == FW_YAML_SCALAR && fw_slice_is(address->text, "any")) {
+		struct fw_diag *diag = fw_error(list->draft->diags, address->span,
+			"any-among-others", "'any' is no entry of a list");
+		fw_diag_hint(list->draft->diags, diag, "a group may be any as a whole: NAME: any");
+		return;
+	}
 	if (fw_read_range(list->draft, address, &range)) {
 		FW_VEC_ADD(&list->list, (struct fw_endpoint){.range = range,
 						.name = entry->name,

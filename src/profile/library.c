@@ -110,6 +110,13 @@ const char *const *fw_library_files(const struct fw_library *library, struct fw_
 			char *file = fw_arena_printf(
 				arena, "%s/%s%s", library->folders.items[i], part, entry->d_name);
 			const char *name = strrchr(file, '/') + 1;
+			struct stat status;
+			/* A pipe would keep us waiting; what cannot be looked at is told when read.
+			 */
+			if (stat(file, &status) == 0 && !S_ISREG(status.st_mode)) {
+				fw_failure(diags, "not-a-file", 0, "'%s' is no regular file", file);
+				continue;
+			}
 			FW_VEC_ADD(&all, (struct found){file, name, i});
 		}
 	}

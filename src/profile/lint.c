@@ -45,7 +45,19 @@ static void lint_admins(struct draft *draft, const struct fw_policy *policy) {
 		"add: services: {ssh: {direction: input, ports: 22/tcp, from: admins}}");
 }
 
-/* ---- the forward hook ---- */
+/* ---- the hooks ---- */
+
+/* What the services say means nothing where everything passes anyway. */
+static void lint_hooks(struct draft *draft, const struct fw_policy *policy) {
+	for (int hook = FW_INPUT; hook <= FW_OUTPUT; hook++) {
+		const struct fw_hook_policy *base = &policy->hooks[hook];
+		if (base->verdict == FW_ACCEPT || base->verdict == FW_UNTOUCHED) {
+			fw_warning(draft->diags, base->span, "hook-open",
+				"everything passes %s, whatever the services say",
+				fw_hook_names[hook]);
+		}
+	}
+}
 
 /* Docker and the like publish ports through it; a verdict of ours there stops them. */
 static void lint_forward(struct draft *draft, const struct fw_policy *policy) {
@@ -148,6 +160,7 @@ static void lint_unused(struct draft *draft) {
 
 void fw_lint(struct draft *draft, const struct fw_policy *policy) {
 	lint_admins(draft, policy);
+	lint_hooks(draft, policy);
 	lint_forward(draft, policy);
 	lint_unused(draft);
 	for (size_t i = 0; i < policy->flow_count; i++) {

@@ -64,6 +64,9 @@ static const char *find_file(
 		return path;
 	}
 	const char *slash = wanted_by != NULL ? strrchr(wanted_by->path, '/') : NULL;
+	while (slash != NULL && strncmp(name, "./", 2) == 0) {
+		name += 2;
+	}
 	const char *path = name;
 	if (slash != NULL && name[0] != '/') {
 		path = fw_arena_printf(draft->arena, "%.*s%s", (int)(slash + 1 - wanted_by->path),

@@ -462,6 +462,31 @@ static void check_from_group(
 	}
 }
 
+/*
+ * A source's bucket is remembered until it would be full again, in a table of limited size: a day
+ * is the most that a flood of forged sources may keep it full.
+ */
+static void check_limit(struct draft *draft, const struct service *service) {
+	enum { DAY = 24 * 60 * 60 };
+	static const uint64_t seconds[FW_UNIT_COUNT] = {
+		[FW_SECOND] = 1, [FW_MINUTE] = 60, [FW_HOUR] = 60 * 60, [FW_DAY] = DAY};
+	const struct fw_rate *limit = &service->limit;
+
+	if (!limit->per_source) {
+		return;
+	}
+	if (service->direction != DIRECTION_INPUT) {
+		struct fw_diag *diag = fw_error(draft->diags, service->touched, "limit-per-source",
+			"the source of what '%s' sends is the device itself", service->id);
+		fw_diag_hint(draft->diags, diag, "leave out `per source`");
+	}
+	if (limit->burst * seconds[limit->unit] > (uint64_t)DAY * limit->count) {
+		struct fw_diag *diag = fw_error(draft->diags, service->touched, "limit-per-source",
+			"'%s' would remember each source for more than a day", service->id);
+		fw_diag_hint(draft->diags, diag, "give a smaller burst or a higher rate");
+	}
+}
+
 static bool check_service(struct draft *draft, const struct service *service) {
 	size_t errors = draft->diags->errors;
 	bool has_match = service->ports.span.source != NULL || service->source_ports.count != 0 ||
@@ -485,7 +510,9 @@ static bool check_service(struct draft *draft, const struct service *service) {
 	}
 	if (service->direction == DIRECTION_BOTH &&
 		(service->ports_kind == PORTS_FROM_GROUP || service->except.count != 0)) {
-		fw_error(draft->diags, service->touched, "both-directions",
+		struct fw_span span =
+			service->except.count != 0 ? service->except.span : service->ports.span;
+		fw_error(draft->diags, span, "both-directions",
 			"'%s' goes both ways, so 'from-group' and 'except' have no side to mean",
 			service->id);
 	}
@@ -494,15 +521,24 @@ static bool check_service(struct draft *draft, const struct service *service) {
 			"'%s' takes its ports from its peers, and they do not say source ports",
 			service->id);
 	}
-	if (service->limit.per_source && service->direction != DIRECTION_INPUT) {
-		struct fw_diag *diag = fw_error(draft->diags, service->touched, "limit-per-source",
-			"the source of what '%s' sends is the device itself", service->id);
-		fw_diag_hint(draft->diags, diag, "leave out `per source`");
-	}
-	if (service->hop_limit != 0 && service->icmp[FW_IPV6].count == 0) {
+	bool more = service->ports.span.source != NULL || service->source_ports.count != 0 ||
+		    service->icmp[FW_IPV4].count != 0;
+	if (service->hop_limit != 0 &&
+		(service->icmp[FW_IPV6].count == 0 || more || service->protocols.count != 0)) {
 		fw_error(draft->diags, service->touched, "hop-limit-alone",
-			"'%s' has a hop limit, which only icmpv6 can use", service->id);
+			"'%s' has a hop limit, which is for a service of icmpv6 alone",
+			service->id);
 	}
+	if (service->ports_kind == PORTS_FROM_GROUP &&
+		(service->icmp[FW_IPV4].count != 0 || service->icmp[FW_IPV6].count != 0 ||
+			service->protocols.count != 0)) {
+		struct fw_diag *diag = fw_error(draft->diags, service->ports.span,
+			"from-group-mixed",
+			"'%s' takes its ports from its peers and asks for other protocols too",
+			service->id);
+		fw_diag_hint(draft->diags, diag, "make two services of it");
+	}
+	check_limit(draft, service);
 	return draft->diags->errors == errors;
 }
 
@@ -618,10 +654,42 @@ static void add_flows(struct resolver *resolver, struct service *service) {
 	}
 }
 
+/* A service that goes with another takes its peers, interface and state, unless it has its own. */
+static void follow(struct resolver *resolver, struct service *service) {
+	struct draft *draft = resolver->draft;
+	struct service *leader = fw_draft_service(draft, fw_slice(service->follows));
+
+	if (leader == NULL) {
+		fw_draft_no_service(draft, service->follows_span, fw_slice(service->follows));
+		return;
+	}
+	bool same = leader->direction == service->direction;
+	if (!service->peers_given) {
+		struct peers *peers =
+			service->direction == DIRECTION_OUTPUT ? &service->to : &service->from;
+		*peers = *service_peers(leader);
+	}
+	if (service->interfaces.count == 0) {
+		service->interfaces = leader->interfaces;
+	}
+	if (same && service->except.count == 0) {
+		service->except = leader->except;
+	}
+	enum fw_service_state state = find_state(resolver, leader);
+	if (state == FW_SERVICE_OFF || state == FW_SERVICE_CUT) {
+		service->state = state;
+	}
+}
+
 static void resolve_service(struct resolver *resolver, struct service *service) {
 	struct draft *draft = resolver->draft;
 
-	service->state = find_state(resolver, service);
+	if (service->follows != NULL) {
+		follow(resolver, service);
+	}
+	if (service->state == FW_SERVICE_NONE) {
+		service->state = find_state(resolver, service);
+	}
 	warn_idle(draft, service);
 	if (service->state == FW_SERVICE_ON) {
 		/* A broken one goes on for the sake of its other mistakes. */
@@ -731,6 +799,12 @@ void fw_resolve(struct draft *draft, const struct fw_request *request, struct fw
 		.counters = draft->base.counters,
 	};
 	memcpy(policy->hooks, draft->base.hooks, sizeof(policy->hooks));
+	for (int hook = FW_INPUT; hook < FW_HOOK_COUNT; hook++) {
+		if (policy->hooks[hook].verdict == FW_VERDICT_NONE) {
+			fw_error(draft->diags, (struct fw_span){0}, "missing-key",
+				"profiles/base.yaml gives no verdict for %s", fw_hook_names[hook]);
+		}
+	}
 
 	struct fw_flow *flows = FW_ARENA_ARRAY(draft->arena, struct fw_flow, resolver.flows.count);
 	struct fw_expect *expects =

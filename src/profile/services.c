@@ -233,6 +233,7 @@ static bool roles_agree(struct draft *draft, const struct service *service, enum
 
 READER(read_from) {
 	struct service *service = object;
+	service->peers_given |= (kind & DEFINE) == 0;
 	if (roles_agree(draft, service, kind, key, value, &service->role_from_span)) {
 		fw_read_peers(draft, value, &service->from);
 	}
@@ -240,6 +241,7 @@ READER(read_from) {
 
 READER(read_to) {
 	struct service *service = object;
+	service->peers_given |= (kind & DEFINE) == 0;
 	if (roles_agree(draft, service, kind, key, value, &service->role_to_span)) {
 		fw_read_peers(draft, value, &service->to);
 	}
@@ -248,8 +250,13 @@ READER(read_to) {
 READER(read_except) {
 	struct service *service = object;
 	struct peers except;
+	bool on;
 	(void)kind;
 	(void)key;
+	if (fw_node_is_switch(value, &on) && !on) {
+		service->except = (struct peers){0};
+		return;
+	}
 	if (!fw_read_peers(draft, value, &except)) {
 		return;
 	}
@@ -266,6 +273,10 @@ READER(read_interface) {
 	struct service *service = object;
 	(void)kind;
 	(void)key;
+	if (value->kind == FW_YAML_SCALAR && fw_slice_is(value->text, "any")) {
+		service->interfaces = (struct name_refs){0};
+		return;
+	}
 	fw_read_names(draft, value, "an interface", &service->interfaces);
 }
 
@@ -351,6 +362,15 @@ READER(read_switch_name) {
 	}
 }
 
+READER(read_follows) {
+	struct service *service = object;
+	(void)kind;
+	(void)key;
+	if (fw_read_name(draft, value, "a service", &service->follows)) {
+		service->follows_span = value->span;
+	}
+}
+
 READER(read_suspect_ports) {
 	struct service *service = object;
 	(void)kind;
@@ -396,6 +416,7 @@ static const struct key service_keys[] = {
 	{"source", DEFINE, read_source},
 	{"enabled", SITE | KIND_PROFILE, read_enabled},
 	{"switch", KIND_SERVICES, read_switch_name},
+	{"follows", KIND_SERVICES, read_follows},
 	{"suspect", DEFINE, read_suspect},
 };
 
@@ -483,6 +504,12 @@ static void read_change(struct draft *draft, enum kind kind, struct service *ser
 	service->touched = key->span;
 	if (fw_node_is_switch(value, &on)) {
 		turn(service, on, key->span);
+		return;
+	}
+	if (value->kind == FW_YAML_SCALAR && !fw_node_is_null(value)) {
+		fw_error(draft->diags, value->span, "wrong-type",
+			"a service is on, off or a mapping, not '%.*s'", (int)value->text.length,
+			value->text.data);
 		return;
 	}
 	if (kind == KIND_SITE) {

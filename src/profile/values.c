@@ -241,6 +241,9 @@ bool fw_read_names(struct draft *draft, const struct fw_yaml_node *node, const c
 
 /* ---- the values of src/net/ ---- */
 
+static const char rate_hint[] = "a rate is like `10/minute burst 5` or `10/second per source`; "
+				"numbers are 1 to 10000";
+
 /* The id of each fault; its hint, where the fault needs no more than a sentence. */
 static const struct {
 	const char *id, *hint;
@@ -262,11 +265,9 @@ static const struct {
 	[FW_NET_NO_PROTOCOL] = {"bad-port", NULL},
 	[FW_NET_PROTOCOL] = {"unknown-protocol", "ports are tcp, udp or tcp+udp"},
 	[FW_NET_ICMP_TYPE] = {"unknown-icmp-type", "a type's name, its number, or number/code"},
-	[FW_NET_RATE] = {"bad-rate",
-		"a rate is like `10/minute burst 5` or `10/second per source`"},
+	[FW_NET_RATE] = {"bad-rate", rate_hint},
 	[FW_NET_RATE_UNIT] = {"bad-rate", "the units are second, minute, hour and day"},
-	[FW_NET_BURST] = {"bad-rate",
-		"a rate is like `10/minute burst 5` or `10/second per source`"},
+	[FW_NET_BURST] = {"bad-rate", rate_hint},
 };
 
 struct fw_diag *fw_net_error(

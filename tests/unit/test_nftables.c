@@ -573,10 +573,10 @@ static const struct {
 		"dport/6=22 > limit(service_x_input) counter(service_x) log(x: ) accept\n"},
 	/* A limit of the log must not become one of the flow. */
 	{{.on = true, .prefix = "fw ", .rate = {1, FW_HOUR, 5, false}}, {0}, true,
-		"dport/6=22 > limit log(fw x: )\n"
+		"dport/6=22 > limit(log_x_input) log(fw x: )\n"
 		"dport/6=22 > counter(service_x) accept\n"},
 	{{.on = true, .prefix = "fw ", .rate = {1, FW_HOUR, 5, false}}, {1, FW_HOUR, 5, true}, true,
-		"dport/6=22 > limit log(fw x: )\n"
+		"dport/6=22 > limit(log_x_input) log(fw x: )\n"
 		"dport/6=22 > jump(service_x_input)\n"},
 };
 

@@ -315,6 +315,17 @@ START_TEST(a_closed_folder_is_no_absent_one) {
 }
 END_TEST
 
+START_TEST(a_pipe_is_no_file_of_the_library) {
+	char path[256];
+	struct fw_profile profile;
+	snprintf(path, sizeof(path), "%s/services/pipe.yaml", folder);
+	ck_assert_int_eq(mkfifo(path, 0600), 0);
+	ck_assert(!fw_profile_load(
+		&arena, &library, &(struct fw_request){.profile = "product"}, &profile, &diags));
+	ck_assert(warned("not-a-file"));
+}
+END_TEST
+
 START_TEST(levels_cut) {
 	struct fw_profile profile;
 	struct fw_request request = {.profile = "product", .only = {[FW_REQUIRED] = true}};
@@ -475,6 +486,7 @@ int main(void) {
 	tcase_add_test(all, one_excepted_group_is_that_group);
 	tcase_add_test(all, the_tunnel_keeps_what_else_is_asked);
 	tcase_add_test(all, a_closed_folder_is_no_absent_one);
+	tcase_add_test(all, a_pipe_is_no_file_of_the_library);
 	tcase_add_test(all, levels_cut);
 	tcase_add_test(all, the_tunnel_admits_what_it_should);
 	tcase_add_test(all, sets_override_the_site);
