@@ -166,6 +166,11 @@ int fw_file_compare(const char *path, struct fw_slice content, enum fw_file_chan
  */
 int fw_file_replace(const char *path, struct fw_slice content, enum fw_file_change *out_change);
 /**
+ * Whether writing to both paths would end up in one place, be there anything yet or not. What
+ * cannot be looked at is no such place; writing there will say why.
+ */
+bool fw_file_same_place(const char *a, const char *b);
+/**
  * As fw_file_replace, but fails with EEXIST when there is anything at `path`, a dangling link too;
  * never half written.
  */

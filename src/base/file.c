@@ -199,6 +199,16 @@ static int place_find(struct place *place, const char *path) {
 	return error;
 }
 
+bool fw_file_same_place(const char *a, const char *b) {
+	FW_AUTO(place_fini) struct place first = {.folder = AT_FDCWD};
+	FW_AUTO(place_fini) struct place second = {.folder = AT_FDCWD};
+	struct stat folders[2];
+	return place_find(&first, a) == 0 && place_find(&second, b) == 0 &&
+	       fstat(first.folder, &folders[0]) == 0 && fstat(second.folder, &folders[1]) == 0 &&
+	       folders[0].st_dev == folders[1].st_dev && folders[0].st_ino == folders[1].st_ino &&
+	       strcmp(first.name, second.name) == 0;
+}
+
 /** Whether it is there and no rename can replace it. */
 static bool is_special(const struct place *place) {
 	return place->exists && (place->in_proc || !S_ISREG(place->status.st_mode));

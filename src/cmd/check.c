@@ -73,7 +73,8 @@ static enum fw_exit run_check(struct fw_run *run, int argc, char *argv[]) {
 	if (!read_arguments(run, argc, argv, &kernel) || !fw_run_profile(run, &profile)) {
 		return FW_EXIT_FINE;
 	}
-	if (kernel && !fw_kernel_check(fw_nft_lower(&run->arena, &profile.policy), &run->diags)) {
+	if (kernel && !fw_kernel_check(fw_nft_lower(&run->arena, &profile.policy, FW_NFT_4_19),
+			      &run->diags)) {
 		return FW_EXIT_FINE;
 	}
 	print_verdict(run, &profile, kernel);

@@ -4,8 +4,6 @@
  * frames of a backend, and standard output whose failures are not lost.
  */
 
-#include <dirent.h>
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -116,6 +114,9 @@ int fw_option_next(struct fw_run *run, int argc, char *argv[], const char *lette
 		case FW_OPTION_WITHOUT:
 			choose_levels(run, "--without", optarg, run->request.without);
 			break;
+		case FW_OPTION_PLUGIN_DIR:
+			FW_VEC_ADD(&run->plugin_folders, optarg);
+			break;
 		case '?':
 			option_mistake(run, argv, options);
 			break;
@@ -148,19 +149,60 @@ void fw_option_need_profile(struct fw_run *run, const char *what) {
 }
 
 const struct fw_emitter *fw_option_backend(struct fw_run *run, const char *name) {
-	const struct fw_emitter *emitter = fw_emitter_find(name);
-	if (emitter != NULL) {
-		return emitter;
+	const struct fw_emitter *const *emitters = fw_run_emitters(run);
+	FW_VEC(const char *) names = {0};
+	size_t at = 0;
+	for (; emitters[at] != NULL && strcmp(emitters[at]->name, name) != 0; at++) {
+		FW_VEC_ADD(&names, emitters[at]->name);
+	}
+	if (emitters[at] == NULL) {
+		struct fw_diag *diag =
+			fw_usage(&run->diags, "unknown-backend", "no backend is named '%s'", name);
+		fw_diag_suggest(&run->diags, diag, fw_slice(name), names.items, names.count);
+	}
+	FW_VEC_FINI(&names);
+	return emitters[at];
+}
+
+const struct fw_frame_spec *fw_option_frame(
+	struct fw_run *run, const struct fw_emitter *emitter, const char *name) {
+	const struct fw_frame_spec *spec = fw_emitter_frame(emitter, name);
+	if (spec != NULL) {
+		return spec;
 	}
 	FW_VEC(const char *) names = {0};
-	for (size_t i = 0; fw_emitters[i] != NULL; i++) {
-		FW_VEC_ADD(&names, fw_emitters[i]->name);
+	for (spec = emitter->frames; spec->name != NULL; spec++) {
+		FW_VEC_ADD(&names, spec->name);
 	}
-	struct fw_diag *diag =
-		fw_usage(&run->diags, "unknown-backend", "no backend is named '%s'", name);
+	struct fw_diag *diag = fw_usage(&run->diags, "unknown-frame",
+		"backend '%s' has no frame named '%s'", emitter->name, name);
 	fw_diag_suggest(&run->diags, diag, fw_slice(name), names.items, names.count);
 	FW_VEC_FINI(&names);
 	return NULL;
+}
+
+/* ---- backends ---- */
+
+bool fw_run_plugins(struct fw_run *run) {
+	bool loaded = true;
+	for (size_t i = 0; i < run->plugin_folders.count; i++) {
+		loaded &= fw_plugins_load(&run->plugins, run->plugin_folders.items[i], &run->diags);
+	}
+	return loaded;
+}
+
+const struct fw_emitter *const *fw_run_emitters(struct fw_run *run) {
+	size_t count = 0;
+	while (fw_emitters[count] != NULL) {
+		count++;
+	}
+	const struct fw_emitter **all = FW_ARENA_ARRAY(
+		&run->arena, const struct fw_emitter *, count + run->plugins.list.count + 1);
+	memcpy(all, fw_emitters, count * sizeof(*all));
+	for (size_t i = 0; i < run->plugins.list.count; i++) {
+		all[count++] = run->plugins.list.items[i].emitter;
+	}
+	return all;
 }
 
 /* ---- profiles and frames ---- */
@@ -175,84 +217,13 @@ bool fw_row_is_base(const struct fw_service_row *row) {
 	return row->role != NULL && strcmp(row->role, "base") == 0;
 }
 
-void fw_frames_fini(struct fw_frames *frames) {
-	FW_VEC_FINI(&frames->names);
-}
-
-static void folder_close(DIR **folder) {
-	if (*folder != NULL) {
-		closedir(*folder);
-	}
-}
-
-static int names_compare(const void *a, const void *b) {
-	return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
-/** The name of the frame that a file holds, or NULL when it is none. */
-static const char *frame_name(struct fw_run *run, const char *file, const char *suffix) {
-	size_t length = strlen(file), tail = strlen(suffix);
-	if (length <= tail || file[0] == '.' || strcmp(file + length - tail, suffix) != 0) {
-		return NULL;
-	}
-	return fw_arena_text(&run->arena, (struct fw_slice){file, length - tail});
-}
-
-bool fw_frames_list(
-	struct fw_run *run, const struct fw_emitter *emitter, struct fw_frames *frames) {
-	const char *path =
-		fw_arena_printf(&run->arena, "%s/%s", run->library.templates, emitter->name);
-	FW_AUTO(folder_close) DIR *folder = opendir(path);
-	if (folder == NULL) {
-		if (errno == ENOENT) {
-			return true;
-		}
-		fw_failure(&run->diags, "read-failed", errno, "cannot read the folder '%s'", path);
-		return false;
-	}
-	const struct dirent *entry;
-	while ((errno = 0, entry = readdir(folder)) != NULL) {
-		const char *name = frame_name(run, entry->d_name, emitter->suffix);
-		if (name != NULL) {
-			FW_VEC_ADD(&frames->names, name);
-		}
-	}
-	if (errno != 0) {
-		fw_failure(&run->diags, "read-failed", errno, "cannot read the folder '%s'", path);
-		return false;
-	}
-	if (frames->names.count > 0) {
-		qsort(frames->names.items, frames->names.count, sizeof(*frames->names.items),
-			names_compare);
-	}
-	return true;
-}
-
-/** False: an error is in the list. */
-static bool frame_find(struct fw_run *run, const struct fw_emitter *emitter, const char *name) {
-	FW_AUTO(fw_frames_fini) struct fw_frames frames = {0};
-	if (!fw_frames_list(run, emitter, &frames)) {
-		return false;
-	}
-	for (size_t i = 0; i < frames.names.count; i++) {
-		if (strcmp(frames.names.items[i], name) == 0) {
-			return true;
-		}
-	}
-	struct fw_diag *diag = fw_usage(&run->diags, "unknown-frame",
-		"backend '%s' has no frame named '%s'", emitter->name, name);
-	fw_diag_suggest(&run->diags, diag, fw_slice(name), frames.names.items, frames.names.count);
-	return false;
-}
-
 const struct fw_source *fw_frame_read(
-	struct fw_run *run, const struct fw_emitter *emitter, const char *name) {
-	/* The default one need not be looked for: without it the installation is broken. */
-	if (strcmp(name, emitter->frame) != 0 && !frame_find(run, emitter, name)) {
-		return NULL;
-	}
+	struct fw_run *run, const struct fw_emitter *emitter, const struct fw_frame_spec *spec) {
 	const char *path = fw_arena_printf(&run->arena, "%s/%s/%s%s", run->library.templates,
-		emitter->name, name, emitter->suffix);
+		emitter->name, spec->name, emitter->suffix);
+	if (spec->text != NULL) {
+		return fw_source_text(&run->arena, path, fw_slice(spec->text), &run->diags);
+	}
 	return fw_source_read(&run->arena, path, (struct fw_span){0}, &run->diags);
 }
 

@@ -9,9 +9,8 @@
 
 #include <getopt.h>
 
+#include "emit/emit.h"
 #include "profile/profile.h"
-
-struct fw_emitter;
 
 /** Exit statuses; part of the interface, see flowfw(1). */
 enum fw_exit {
@@ -30,6 +29,8 @@ struct fw_run {
 	struct fw_library library;
 	struct fw_request request; /* of the options that choose a profile */
 	FW_VEC(const char *) sets; /* behind request.sets */
+	FW_VEC(const char *) plugin_folders;
+	struct fw_plugins plugins; /* of these folders, once they are loaded */
 	bool help;		   /* --help was given: main prints it and nothing else is done */
 	bool quiet;		   /* no warnings */
 };
@@ -53,6 +54,7 @@ enum fw_option {
 	FW_OPTION_SET = 256,
 	FW_OPTION_ONLY,
 	FW_OPTION_WITHOUT,
+	FW_OPTION_PLUGIN_DIR,
 	FW_OPTION_OWN,
 };
 
@@ -70,6 +72,10 @@ enum fw_option {
 #define FW_QUIET_OPTION                                                                            \
 	{ "quiet", no_argument, NULL, 'q' }
 
+/** The entry of those that know backends; may be repeated. */
+#define FW_PLUGIN_OPTION                                                                           \
+	{ "plugin-dir", required_argument, NULL, FW_OPTION_PLUGIN_DIR }
+
 /**
  * The next option that is the subcommand's own, or -1 behind the last one. Shared options go into
  * the run, mistakes into its diagnostics. `letters` begins with ':'.
@@ -84,6 +90,16 @@ void fw_option_profiles(struct fw_run *run, int count, char *operands[]);
 void fw_option_need_profile(struct fw_run *run, const char *what);
 /** The backend of that name, or NULL with an error in the list. */
 const struct fw_emitter *fw_option_backend(struct fw_run *run, const char *name);
+/** The backend's frame of that name, or NULL with an error in the list. */
+const struct fw_frame_spec *fw_option_frame(
+	struct fw_run *run, const struct fw_emitter *emitter, const char *name);
+
+/* ---- backends ---- */
+
+/** Loads the plug-ins that the options name. False: an error is in the list. */
+bool fw_run_plugins(struct fw_run *run);
+/** The built-in backends, then those of plug-ins; NULL-terminated. */
+const struct fw_emitter *const *fw_run_emitters(struct fw_run *run);
 
 /* ---- profiles and frames ---- */
 
@@ -93,17 +109,9 @@ bool fw_run_profile(struct fw_run *run, struct fw_profile *out_profile);
 /** Whether a row of the port table is one of the rules under every profile. */
 bool fw_row_is_base(const struct fw_service_row *row);
 
-/** The frames of a backend by name. A missing folder holds none. */
-struct fw_frames {
-	FW_VEC(const char *) names; /* the arena's text */
-};
-
-void fw_frames_fini(struct fw_frames *frames);
-/** False: an error is in the list. */
-bool fw_frames_list(struct fw_run *run, const struct fw_emitter *emitter, struct fw_frames *frames);
-/** A frame's source, or NULL with an error in the list. */
+/** The text of a backend's frame, or NULL with an error in the list. */
 const struct fw_source *fw_frame_read(
-	struct fw_run *run, const struct fw_emitter *emitter, const char *name);
+	struct fw_run *run, const struct fw_emitter *emitter, const struct fw_frame_spec *spec);
 
 /* ---- printing ---- */
 

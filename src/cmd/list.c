@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * flowfw list: what there is to choose from, as tables for people. Columns are aligned by code
- * points; a column that is empty in every row is left out.
+ * flowfw list: what there is to choose from, as tables for people.
  */
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "cmd/cmd.h"
+#include "cmd/table.h"
 #include "emit/emit.h"
 
 enum { OPTION_ALL = FW_OPTION_OWN, OPTION_LONG };
@@ -31,6 +31,10 @@ static const char help[] =
 	"with services\n"
 	"      --long              what breaks when a service is blocked, and notes\n"
 	"      --all               the base rules too, and services outside the profile\n"
+	"with backends and frames\n"
+	"      --plugin-dir DIR    those of the plug-ins in DIR too; may be repeated\n"
+	"with backends\n"
+	"      --long              frames, options, and what each backend can express\n"
 	"\n"
 	"  -h, --help              this text\n"
 	"\n"
@@ -40,105 +44,10 @@ static const struct option options[] = {
 	FW_PROFILE_OPTIONS,
 	{"all", no_argument, NULL, OPTION_ALL},
 	{"long", no_argument, NULL, OPTION_LONG},
+	FW_PLUGIN_OPTION,
 	FW_HELP_OPTION,
 	{0},
 };
-
-/* ---- tables ---- */
-
-enum { COLUMNS_MAX = 8, DETAILS_MAX = 2 };
-
-struct row {
-	const char *cells[COLUMNS_MAX];
-	const char *details[DETAILS_MAX]; /* lines below the row, or NULL */
-};
-
-struct table {
-	struct fw_arena *arena;
-	size_t columns;
-	FW_VEC(struct row) rows; /* the first one is the head */
-};
-
-static void table_fini(struct table *table) {
-	FW_VEC_FINI(&table->rows);
-}
-
-/** An author's text as it may stand on a terminal. */
-static const char *printable(struct fw_arena *arena, const char *text) {
-	FW_AUTO(fw_buf_fini) struct fw_buf escaped = {0};
-	fw_buf_add_escaped(&escaped, fw_slice(text));
-	return fw_arena_text(arena, fw_buf_slice(&escaped));
-}
-
-/** Adds a row; a cell that is NULL shows as "-", an empty one as nothing. */
-static struct row *table_add(struct table *table, struct row row) {
-	for (size_t i = 0; i < table->columns; i++) {
-		row.cells[i] = row.cells[i] != NULL ? printable(table->arena, row.cells[i]) : "-";
-	}
-	FW_VEC_ADD(&table->rows, row);
-	return &table->rows.items[table->rows.count - 1];
-}
-
-static size_t code_points(const char *text) {
-	size_t count = 0;
-	for (; *text != '\0'; text++) {
-		count += ((unsigned char)*text & 0xc0) != 0x80;
-	}
-	return count;
-}
-
-/** 0 for a column that has a head and nothing below it. */
-static size_t column_width(const struct table *table, size_t column) {
-	size_t width = 0;
-	for (size_t i = 1; i < table->rows.count; i++) {
-		size_t length = code_points(table->rows.items[i].cells[column]);
-		width = length > width ? length : width;
-	}
-	size_t head = code_points(table->rows.items[0].cells[column]);
-	return width != 0 && head > width ? head : width;
-}
-
-static void add_blanks(struct fw_buf *out, size_t count) {
-	memset(fw_buf_reserve(out, count), ' ', count);
-	fw_buf_grew(out, count);
-}
-
-static void row_format(
-	const struct row *row, size_t columns, const size_t widths[], struct fw_buf *out) {
-	size_t owed = 0; /* blanks before the next text, so that no line ends in them */
-	for (size_t i = 0; i < columns; i++) {
-		if (widths[i] == 0) {
-			continue;
-		}
-		size_t length = code_points(row->cells[i]);
-		if (length != 0) {
-			add_blanks(out, owed);
-			fw_buf_add_text(out, row->cells[i]);
-			owed = 0;
-		}
-		owed += widths[i] - length + 2;
-	}
-	fw_buf_add_char(out, '\n');
-	for (size_t i = 0; i < DETAILS_MAX; i++) {
-		if (row->details[i] != NULL) {
-			fw_buf_printf(out, "    %s\n", row->details[i]);
-		}
-	}
-}
-
-/** A head with nothing below it is nothing. */
-static void table_format(const struct table *table, struct fw_buf *out) {
-	if (table->rows.count == 1) {
-		return;
-	}
-	size_t widths[COLUMNS_MAX];
-	for (size_t i = 0; i < table->columns; i++) {
-		widths[i] = column_width(table, i);
-	}
-	for (size_t i = 0; i < table->rows.count; i++) {
-		row_format(&table->rows.items[i], table->columns, widths, out);
-	}
-}
 
 /* ---- what there is: each fills a table; false: an error is in the list ---- */
 
@@ -146,11 +55,6 @@ static void table_format(const struct table *table, struct fw_buf *out) {
 struct listing {
 	bool all, details;
 };
-
-static const char *detail(struct fw_arena *arena, const char *label, const char *text) {
-	return text != NULL ? fw_arena_printf(arena, "%s: %s", label, printable(arena, text))
-			    : NULL;
-}
 
 static const char *service_state(const struct fw_service_row *service) {
 	return service->state != FW_SERVICE_ON ? fw_service_state_names[service->state] : "";
@@ -162,27 +66,28 @@ static bool is_of_profile(const struct fw_service_row *service) {
 	       (service->role != NULL || service->state != FW_SERVICE_OFF);
 }
 
-static bool list_services(struct fw_run *run, const struct listing *listing, struct table *table) {
+static bool list_services(
+	struct fw_run *run, const struct listing *listing, struct fw_table *table) {
 	struct fw_profile profile;
 	if (!fw_run_profile(run, &profile)) {
 		return false;
 	}
 	table->columns = 8;
-	table_add(table, (struct row){{"SERVICE", "WHAT", "PORT", "DIRECTION", "LEVEL", "PEERS",
-				 "PROVENANCE", "STATE"}});
+	fw_table_add(table, (const char *[]){"SERVICE", "WHAT", "PORT", "DIRECTION", "LEVEL",
+				    "PEERS", "PROVENANCE", "STATE"});
 	for (size_t i = 0; i < profile.service_count; i++) {
 		const struct fw_service_row *service = &profile.services[i];
 		if (!listing->all && !is_of_profile(service)) {
 			continue;
 		}
-		struct row *row = table_add(
-			table, (struct row){{service->id, service->title, service->ports,
+		fw_table_add(
+			table, (const char *[]){service->id, service->title, service->ports,
 				       service->direction, fw_importance_names[service->level],
 				       service->peers, fw_provenance_names[service->provenance],
-				       service_state(service)}});
+				       service_state(service)});
 		if (listing->details) {
-			row->details[0] = detail(&run->arena, "breaks", service->breaks);
-			row->details[1] = detail(&run->arena, "note", service->note);
+			fw_table_add_detail(table, "breaks", service->breaks);
+			fw_table_add_detail(table, "note", service->note);
 		}
 	}
 	return true;
@@ -195,55 +100,153 @@ static const char *group_members(struct fw_arena *arena, const struct fw_group_r
 	return group->entries != 0 ? fw_arena_printf(arena, "%zu", group->entries) : "any";
 }
 
-static bool list_groups(struct fw_run *run, const struct listing *listing, struct table *table) {
+static bool list_groups(struct fw_run *run, const struct listing *listing, struct fw_table *table) {
 	(void)listing;
 	struct fw_profile profile;
 	if (!fw_run_profile(run, &profile)) {
 		return false;
 	}
 	table->columns = 3;
-	table_add(table, (struct row){{"GROUP", "WHAT", "ENTRIES"}});
+	fw_table_add(table, (const char *[]){"GROUP", "WHAT", "ENTRIES"});
 	for (size_t i = 0; i < profile.group_count; i++) {
 		const struct fw_group_row *group = &profile.groups[i];
-		table_add(table, (struct row){{group->name, group->title,
-					 group_members(&run->arena, group)}});
+		fw_table_add(table, (const char *[]){group->name, group->title,
+					    group_members(&run->arena, group)});
 	}
 	return true;
 }
 
 static bool list_library(
-	struct fw_run *run, enum fw_library_kind kind, const char *head, struct table *table) {
+	struct fw_run *run, enum fw_library_kind kind, const char *head, struct fw_table *table) {
 	const struct fw_library_row *rows;
 	size_t count;
 	if (!fw_library_list(&run->arena, &run->library, kind, &rows, &count, &run->diags)) {
 		return false;
 	}
 	table->columns = 3;
-	table_add(table, (struct row){{head, "WHAT", "FILE"}});
+	fw_table_add(table, (const char *[]){head, "WHAT", "FILE"});
 	for (size_t i = 0; i < count; i++) {
-		table_add(table, (struct row){{rows[i].name, rows[i].title, rows[i].path}});
+		fw_table_add(table, (const char *[]){rows[i].name, rows[i].title, rows[i].path});
 	}
 	return true;
 }
 
-static bool list_profiles(struct fw_run *run, const struct listing *listing, struct table *table) {
+static bool list_profiles(
+	struct fw_run *run, const struct listing *listing, struct fw_table *table) {
 	(void)listing;
 	return list_library(run, FW_LIBRARY_PROFILES, "PROFILE", table);
 }
 
-static bool list_roles(struct fw_run *run, const struct listing *listing, struct table *table) {
+static bool list_roles(struct fw_run *run, const struct listing *listing, struct fw_table *table) {
 	(void)listing;
 	return list_library(run, FW_LIBRARY_ROLES, "ROLE", table);
 }
 
-static bool list_backends(struct fw_run *run, const struct listing *listing, struct table *table) {
-	(void)run;
-	(void)listing;
+/** "a, b, c", with ` (default)` behind the first. */
+static const char *frame_names(struct fw_arena *arena, const struct fw_emitter *emitter) {
+	FW_AUTO(fw_buf_fini) struct fw_buf text = {0};
+	for (const struct fw_frame_spec *spec = emitter->frames; spec->name != NULL; spec++) {
+		bool first = spec == emitter->frames;
+		fw_buf_printf(
+			&text, "%s%s%s", first ? "" : ", ", spec->name, first ? " (default)" : "");
+	}
+	return fw_arena_text(arena, fw_buf_slice(&text));
+}
+
+/** "-O name=a|b". */
+static const char *option_usage(struct fw_arena *arena, const struct fw_option_spec *option) {
+	FW_AUTO(fw_buf_fini) struct fw_buf text = {0};
+	fw_buf_printf(&text, "-O %s=", option->name);
+	for (size_t i = 0; option->values[i] != NULL; i++) {
+		fw_buf_printf(&text, "%s%s", i != 0 ? "|" : "", option->values[i]);
+	}
+	return fw_arena_text(arena, fw_buf_slice(&text));
+}
+
+static void describe_backend(
+	struct fw_run *run, const struct fw_emitter *emitter, struct fw_table *table) {
+	fw_table_add_detail(table, "frames", frame_names(&run->arena, emitter));
+	for (size_t i = 0; i < emitter->option_count; i++) {
+		const struct fw_option_spec *option = &emitter->options[i];
+		fw_table_add_detail(table, option_usage(&run->arena, option),
+			fw_arena_printf(&run->arena, "%s (default: %s)", option->summary,
+				option->values[0]));
+	}
+}
+
+static bool list_backends(
+	struct fw_run *run, const struct listing *listing, struct fw_table *table) {
+	const struct fw_emitter *const *emitters = fw_run_emitters(run);
 	table->columns = 3;
-	table_add(table, (struct row){{"BACKEND", "WHAT", "FILES"}});
-	for (size_t i = 0; fw_emitters[i] != NULL; i++) {
-		table_add(table, (struct row){{fw_emitters[i]->name, fw_emitters[i]->summary,
-					 fw_emitters[i]->suffix}});
+	fw_table_add(table, (const char *[]){"BACKEND", "WHAT", "FILES"});
+	for (size_t i = 0; emitters[i] != NULL; i++) {
+		fw_table_add(table, (const char *[]){emitters[i]->name, emitters[i]->summary,
+					    emitters[i]->suffix});
+		if (listing->details) {
+			describe_backend(run, emitters[i], table);
+		}
+	}
+	return true;
+}
+
+/** A backend under some of its options: one column of the matrix. */
+struct column {
+	const char *head;
+	const struct fw_emitter *emitter;
+	struct fw_options options;
+};
+
+struct columns {
+	FW_VEC(struct column) list;
+};
+
+static void columns_fini(struct columns *columns) {
+	FW_VEC_FINI(&columns->list);
+}
+
+static void add_columns(
+	struct fw_run *run, struct columns *columns, const struct fw_emitter *emitter) {
+	struct column plain = {.head = emitter->name, .emitter = emitter};
+	fw_options_init(&plain.options, emitter);
+	FW_VEC_ADD(&columns->list, plain);
+	for (size_t i = 0; emitter->variants != NULL && emitter->variants[i] != NULL; i++) {
+		struct column variant = plain;
+		fw_options_set(&variant.options, emitter, emitter->variants[i], &run->diags);
+		/* What is the default has its column already. */
+		if (memcmp(&variant.options, &plain.options, sizeof(plain.options)) != 0) {
+			variant.head = fw_arena_printf(
+				&run->arena, "%s (%s)", emitter->name, emitter->variants[i]);
+			FW_VEC_ADD(&columns->list, variant);
+		}
+	}
+}
+
+static void find_columns(struct fw_run *run, struct columns *columns) {
+	const struct fw_emitter *const *emitters = fw_run_emitters(run);
+	for (size_t i = 0; emitters[i] != NULL; i++) {
+		add_columns(run, columns, emitters[i]);
+	}
+}
+
+/** Which backend can say what: a row for each feature, a column for each backend. */
+static bool list_matrix(struct fw_run *run, const struct listing *listing, struct fw_table *table) {
+	(void)listing;
+	FW_AUTO(columns_fini) struct columns columns = {0};
+	find_columns(run, &columns);
+	size_t count = columns.list.count;
+	const char **cells = FW_ARENA_ARRAY(&run->arena, const char *, count + 2);
+	table->columns = count + 2;
+	for (int feature = FW_FEATURE_NONE; feature < FW_FEATURE_COUNT; feature++) {
+		bool head = feature == FW_FEATURE_NONE;
+		cells[0] = head ? "FEATURE" : fw_feature_names[feature];
+		for (size_t i = 0; i < count; i++) {
+			const struct column *column = &columns.list.items[i];
+			cells[i + 1] = head ? column->head
+					    : fw_support_names[fw_emitter_support(column->emitter,
+						      &column->options, (enum fw_feature)feature)];
+		}
+		cells[count + 1] = head ? "WHAT" : fw_feature_texts[feature];
+		fw_table_add(table, cells);
 	}
 	return true;
 }
@@ -262,29 +265,26 @@ static const char *frame_summary(struct fw_run *run, const struct fw_source *fra
 }
 
 static bool list_frames_of(
-	struct fw_run *run, const struct fw_emitter *emitter, struct table *table) {
-	FW_AUTO(fw_frames_fini) struct fw_frames frames = {0};
-	if (!fw_frames_list(run, emitter, &frames)) {
-		return false;
-	}
-	for (size_t i = 0; i < frames.names.count; i++) {
-		const char *name = frames.names.items[i];
-		const struct fw_source *frame = fw_frame_read(run, emitter, name);
+	struct fw_run *run, const struct fw_emitter *emitter, struct fw_table *table) {
+	for (const struct fw_frame_spec *spec = emitter->frames; spec->name != NULL; spec++) {
+		const struct fw_source *frame = fw_frame_read(run, emitter, spec);
 		if (frame == NULL) {
 			return false;
 		}
-		table_add(table, (struct row){{emitter->name, name, frame_summary(run, frame),
-					 strcmp(name, emitter->frame) == 0 ? "default" : ""}});
+		fw_table_add(table,
+			(const char *[]){emitter->name, spec->name, frame_summary(run, frame),
+				spec == emitter->frames ? "default" : ""});
 	}
 	return true;
 }
 
-static bool list_frames(struct fw_run *run, const struct listing *listing, struct table *table) {
+static bool list_frames(struct fw_run *run, const struct listing *listing, struct fw_table *table) {
 	(void)listing;
 	table->columns = 4;
-	table_add(table, (struct row){{"BACKEND", "FRAME", "WHAT", ""}});
-	for (size_t i = 0; fw_emitters[i] != NULL; i++) {
-		if (!list_frames_of(run, fw_emitters[i], table)) {
+	fw_table_add(table, (const char *[]){"BACKEND", "FRAME", "WHAT", ""});
+	const struct fw_emitter *const *emitters = fw_run_emitters(run);
+	for (size_t i = 0; emitters[i] != NULL; i++) {
+		if (!list_frames_of(run, emitters[i], table)) {
 			return false;
 		}
 	}
@@ -293,20 +293,23 @@ static bool list_frames(struct fw_run *run, const struct listing *listing, struc
 
 /* ---- the command ---- */
 
+typedef bool lister(struct fw_run *run, const struct listing *listing, struct fw_table *table);
+
 struct topic {
 	const char *name;
-	bool profile;  /* it is about one */
-	bool services; /* takes --all and --long */
-	bool (*list)(struct fw_run *run, const struct listing *listing, struct table *table);
+	/* What it is about, and so which options say something about it. */
+	bool profile, backends, all, details;
+	lister *list;
+	lister *more; /* a second table with --long, or NULL */
 };
 
 static const struct topic topics[] = {
-	{"services", true, true, list_services},
-	{"groups", true, false, list_groups},
-	{"profiles", false, false, list_profiles},
-	{"roles", false, false, list_roles},
-	{"backends", false, false, list_backends},
-	{"frames", false, false, list_frames},
+	{"services", .profile = true, .all = true, .details = true, .list = list_services},
+	{"groups", .profile = true, .list = list_groups},
+	{"profiles", .list = list_profiles},
+	{"roles", .list = list_roles},
+	{"backends", .backends = true, .details = true, .list = list_backends, .more = list_matrix},
+	{"frames", .backends = true, .list = list_frames},
 };
 
 static const struct topic *topic_find(struct fw_run *run, const char *name) {
@@ -333,9 +336,16 @@ static void topic_check(
 	} else if (run->request.profile != NULL || run->sets.count != 0) {
 		fw_usage(&run->diags, "option-conflict", "list %s takes no profile", topic->name);
 	}
-	if (!topic->services && (listing->all || listing->details)) {
-		fw_usage(
-			&run->diags, "option-conflict", "--all and --long are for 'list services'");
+	if (listing->all && !topic->all) {
+		fw_usage(&run->diags, "option-conflict", "--all is for 'list services'");
+	}
+	if (listing->details && !topic->details) {
+		fw_usage(&run->diags, "option-conflict",
+			"--long is for 'list services' and 'list backends'");
+	}
+	if (run->plugin_folders.count != 0 && !topic->backends) {
+		fw_usage(&run->diags, "option-conflict",
+			"--plugin-dir is for 'list backends' and 'list frames'");
 	}
 }
 
@@ -365,17 +375,31 @@ static const struct topic *read_arguments(
 	return topic;
 }
 
+/** False: an error is in the list. */
+static bool add_table(
+	struct fw_run *run, const struct listing *listing, lister *list, struct fw_buf *out) {
+	FW_AUTO(fw_table_fini) struct fw_table table = {.arena = &run->arena};
+	bool listed = list(run, listing, &table);
+	if (listed) {
+		fw_table_format(&table, out);
+	}
+	return listed;
+}
+
 static enum fw_exit run_list(struct fw_run *run, int argc, char *argv[]) {
 	run->quiet = true; /* tables are looked at; finding fault is what `check` is for */
 	struct listing listing = {0};
 	const struct topic *topic = read_arguments(run, argc, argv, &listing);
-	if (topic == NULL || !fw_options_fine(run)) {
+	if (topic == NULL || !fw_options_fine(run) || !fw_run_plugins(run)) {
 		return FW_EXIT_FINE;
 	}
-	FW_AUTO(table_fini) struct table table = {.arena = &run->arena};
-	if (topic->list(run, &listing, &table)) {
-		FW_AUTO(fw_buf_fini) struct fw_buf text = {0};
-		table_format(&table, &text);
+	FW_AUTO(fw_buf_fini) struct fw_buf text = {0};
+	bool listed = add_table(run, &listing, topic->list, &text);
+	if (listed && listing.details && topic->more != NULL) {
+		fw_buf_add_char(&text, '\n');
+		listed = add_table(run, &listing, topic->more, &text);
+	}
+	if (listed) {
 		fw_print(run, fw_buf_slice(&text));
 	}
 	return FW_EXIT_FINE;

@@ -140,8 +140,10 @@ int main(int argc, char *argv[]) {
 	status = exit_status(&run.diags, status);
 	print_diags(&run, command, status == FW_EXIT_USAGE);
 	FW_VEC_FINI(&run.sets);
+	FW_VEC_FINI(&run.plugin_folders);
 	fw_library_fini(&run.library);
 	fw_diags_fini(&run.diags);
+	fw_plugins_fini(&run.plugins);
 	fw_arena_fini(&run.arena);
 	return (int)status;
 }

@@ -1,17 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The quoting that all backends share, and the names of support levels.
+ * The quoting that all backends share.
  */
 
 #include <string.h>
 
 #include "emit/common.h"
-
-const char *const fw_support_names[FW_SUPPORT_COUNT] = {
-	[FW_NONE] = "none",
-	[FW_LOWERED] = "lowered",
-	[FW_NATIVE] = "native",
-};
 
 static bool is_printable(unsigned char c) {
 	return c >= ' ' && c < 0x7f;

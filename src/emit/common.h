@@ -2,8 +2,7 @@
 #ifndef FW_EMIT_COMMON_H
 #define FW_EMIT_COMMON_H
 /*
- * What backends share: the way every author's string takes into a rule set. For the files of this
- * module alone.
+ * What backends share, plug-ins too: the way every author's string takes into a rule set.
  */
 
 #include "emit/emit.h"

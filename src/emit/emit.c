@@ -45,7 +45,7 @@ struct refusal {
 };
 
 struct refusals {
-	const struct fw_emitter *emitter;
+	const struct fw_job *job;
 	struct fw_diags *diags;
 	struct fw_arena arena;
 	struct refusal *told;
@@ -69,55 +69,80 @@ static bool told_before(struct refusals *refusals, enum fw_feature feature, cons
 	return refusal != NULL;
 }
 
-static enum fw_support support_of(const struct fw_emitter *emitter, enum fw_feature feature) {
-	return (size_t)feature < emitter->support_count ? emitter->support[feature] : FW_NONE;
+/* "service 'x' asks for what"; the policy itself has no name. */
+static const char *wish(struct refusals *refusals, enum fw_feature feature, const char *who) {
+	if (who == NULL) {
+		return fw_feature_texts[feature];
+	}
+	return fw_arena_printf(&refusals->arena, "%s, which service '%s' asks for",
+		fw_feature_texts[feature], who);
 }
 
 static void check_feature(
 	void *context, enum fw_feature feature, struct fw_span span, const char *who) {
 	struct refusals *refusals = context;
-	const char *backend = refusals->emitter->name;
+	const struct fw_emitter *emitter = refusals->job->emitter;
 
-	if (support_of(refusals->emitter, feature) != FW_NONE ||
-		told_before(refusals, feature, who)) {
-		return;
-	}
-	if (who != NULL) {
-		fw_refusal(refusals->diags, span, "not-expressible",
-			"backend '%s' cannot express %s, which service '%s' asks for", backend,
-			fw_feature_texts[feature], who);
-	} else {
-		fw_refusal(refusals->diags, span, "not-expressible",
-			"backend '%s' cannot express %s", backend, fw_feature_texts[feature]);
+	switch (fw_emitter_support(emitter, &refusals->job->options, feature)) {
+	case FW_NATIVE:
+		break;
+	case FW_LOWERED:
+		if (!emitter->warns_of_lowered && !told_before(refusals, feature, who)) {
+			fw_warning(refusals->diags, span, "lowered",
+				"backend '%s' makes something stricter of %s", emitter->name,
+				wish(refusals, feature, who));
+		}
+		break;
+	case FW_NONE:
+		if (!told_before(refusals, feature, who)) {
+			fw_refusal(refusals->diags, span, "not-expressible",
+				"backend '%s' cannot express %s", emitter->name,
+				wish(refusals, feature, who));
+		}
+		break;
 	}
 }
 
 static bool check_features(
-	const struct fw_emitter *emitter, const struct fw_policy *policy, struct fw_diags *diags) {
+	const struct fw_job *job, const struct fw_policy *policy, struct fw_diags *diags) {
 	FW_AUTO(refusals_fini)
-	struct refusals refusals = {.emitter = emitter, .diags = diags};
+	struct refusals refusals = {.job = job, .diags = diags};
 	size_t errors = diags->errors;
 	fw_policy_features(policy, check_feature, &refusals);
 	return diags->errors == errors;
 }
 
+/* A backend from outside may break its contract, which must not look like success. */
+static bool check_policy(
+	const struct fw_job *job, const struct fw_policy *policy, struct fw_diags *diags) {
+	size_t errors = diags->errors;
+	bool fine = job->emitter->check(policy, &job->options, diags);
+	if (!fine && diags->errors == errors) {
+		fw_refusal(diags, (struct fw_span){0}, "refused",
+			"backend '%s' refuses this policy and does not say why",
+			job->emitter->name);
+	}
+	return diags->errors == errors;
+}
+
 /* ---- all of it ---- */
 
-bool fw_emit(const struct fw_emitter *emitter, const struct fw_policy *policy,
-	const struct fw_source *frame, struct fw_buf *out, struct fw_diags *diags) {
-	if (emitter->abi != FW_EMITTER_ABI) {
-		fw_refusal(diags, (struct fw_span){0}, "backend-abi",
-			"backend '%s' was built for version %u of the interface, not %u",
-			emitter->name, emitter->abi, (unsigned)FW_EMITTER_ABI);
-		return false;
-	}
-	bool fits = fw_frame_check(emitter, frame, diags);
-	bool says = check_features(emitter, policy, diags) && emitter->check(policy, diags);
+bool fw_emit(const struct fw_job *job, const struct fw_policy *policy, struct fw_buf *out,
+	struct fw_buf *out_file, struct fw_diags *diags) {
+	const struct fw_emitter *emitter = job->emitter;
+
+	bool fits = fw_frame_check(job, diags);
+	bool says = check_features(job, policy, diags);
+	says &= check_policy(job, policy, diags);
 	if (!fits || !says) {
 		return false;
 	}
 	FW_AUTO(fw_outputs_fini) struct fw_outputs outputs = {0};
-	emitter->emit(policy, &outputs);
-	fw_frame_fill(emitter, frame, &outputs, out);
+	emitter->emit(policy, &job->options, &outputs);
+	fw_frame_fill(job, &outputs, out);
+	if (fw_options_file(&job->options, emitter)) {
+		fw_buf_add_slice(
+			out_file, fw_buf_slice(fw_outputs_section(&outputs, emitter->file)));
+	}
 	return true;
 }

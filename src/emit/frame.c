@@ -19,16 +19,16 @@ struct line {
 	size_t section;	      /* of the placeholder that it is, or NO_SECTION */
 };
 
-static size_t section_find(const struct fw_emitter *emitter, struct fw_slice name) {
-	for (size_t i = 0; emitter->sections[i] != NULL; i++) {
-		if (fw_slice_is(name, emitter->sections[i])) {
+static size_t section_find(const struct fw_frame_spec *spec, struct fw_slice name) {
+	for (size_t i = 0; spec->sections[i] != NULL; i++) {
+		if (fw_slice_is(name, spec->sections[i])) {
 			return i;
 		}
 	}
 	return NO_SECTION;
 }
 
-static struct line read_line(const struct fw_emitter *emitter, struct fw_slice *rest) {
+static struct line read_line(const struct fw_frame_spec *spec, struct fw_slice *rest) {
 	struct line line = {.text = fw_slice_cut(rest, '\n'), .section = NO_SECTION};
 	struct fw_slice *text = &line.text;
 
@@ -38,7 +38,7 @@ static struct line read_line(const struct fw_emitter *emitter, struct fw_slice *
 	line.own = text->length >= 2 && memcmp(text->data, "#%", 2) == 0;
 	if (text->length > 2 && text->data[0] == '@' && text->data[text->length - 1] == '@') {
 		line.section =
-			section_find(emitter, (struct fw_slice){text->data + 1, text->length - 2});
+			section_find(spec, (struct fw_slice){text->data + 1, text->length - 2});
 	}
 	return line;
 }
@@ -46,7 +46,7 @@ static struct line read_line(const struct fw_emitter *emitter, struct fw_slice *
 /* ---- checking ---- */
 
 struct check {
-	const struct fw_emitter *emitter;
+	const struct fw_job *job;
 	const struct fw_source *frame;
 	struct fw_diags *diags;
 	struct fw_span seen[FW_SECTIONS_MAX]; /* the first place of each */
@@ -61,7 +61,7 @@ static struct fw_span span_of(const struct fw_source *frame, struct fw_slice tex
 }
 
 static void check_section(struct check *check, const struct line *line) {
-	const char *name = check->emitter->sections[line->section];
+	const char *name = check->job->spec->sections[line->section];
 	struct fw_span *seen = &check->seen[line->section];
 	struct fw_span span = span_of(check->frame, line->text);
 
@@ -79,7 +79,7 @@ static void check_section(struct check *check, const struct line *line) {
 	if (check->last != NO_SECTION && check->last > line->section) {
 		fw_error(check->diags, span, "frame-placeholder-order",
 			"placeholder '@%s@' belongs before '@%s@'", name,
-			check->emitter->sections[check->last]);
+			check->job->spec->sections[check->last]);
 	} else {
 		check->last = line->section;
 	}
@@ -105,9 +105,9 @@ static struct fw_slice find_mention(struct fw_slice text) {
 	return (struct fw_slice){0};
 }
 
-static size_t sections_count(const struct fw_emitter *emitter) {
+static size_t sections_count(const struct fw_frame_spec *spec) {
 	size_t count = 0;
-	while (emitter->sections[count] != NULL) {
+	while (spec->sections[count] != NULL) {
 		count++;
 	}
 	return count;
@@ -115,19 +115,20 @@ static size_t sections_count(const struct fw_emitter *emitter) {
 
 /* A mention in a line of text: one that is not alone there, or is no placeholder at all. */
 static void check_mention(struct check *check, struct fw_slice mention) {
-	const struct fw_emitter *emitter = check->emitter;
+	const struct fw_frame_spec *spec = check->job->spec;
 	struct fw_slice name = {mention.data + 1, mention.length - 2};
 	struct fw_span span = span_of(check->frame, mention);
 
-	if (section_find(emitter, name) != NO_SECTION) {
+	if (section_find(spec, name) != NO_SECTION) {
 		fw_error(check->diags, span, "frame-placeholder-inline",
 			"placeholder '%.*s' is not alone on its line", (int)mention.length,
 			mention.data);
 		return;
 	}
 	struct fw_diag *diag = fw_error(check->diags, span, "frame-placeholder-unknown",
-		"backend '%s' has no section '%.*s'", emitter->name, (int)name.length, name.data);
-	fw_diag_suggest(check->diags, diag, name, emitter->sections, sections_count(emitter));
+		"frame '%s' of backend '%s' has no section '%.*s'", spec->name,
+		check->job->emitter->name, (int)name.length, name.data);
+	fw_diag_suggest(check->diags, diag, name, spec->sections, sections_count(spec));
 }
 
 /* Follows quotes and braces through a line; a comment ends both. */
@@ -167,25 +168,23 @@ static void check_text(struct check *check, struct fw_slice text) {
 
 static void check_missing(struct check *check) {
 	uint32_t end = (uint32_t)check->frame->text.length;
-	for (size_t i = 0; check->emitter->sections[i] != NULL; i++) {
+	for (size_t i = 0; check->job->spec->sections[i] != NULL; i++) {
 		if (check->seen[i].source == NULL) {
 			struct fw_span span = {check->frame, end, end};
 			fw_error(check->diags, span, "frame-placeholder-missing",
 				"the frame ends without placeholder '@%s@'",
-				check->emitter->sections[i]);
+				check->job->spec->sections[i]);
 		}
 	}
 }
 
-bool fw_frame_check(
-	const struct fw_emitter *emitter, const struct fw_source *frame, struct fw_diags *diags) {
-	struct check check = {
-		.emitter = emitter, .frame = frame, .diags = diags, .last = NO_SECTION};
+bool fw_frame_check(const struct fw_job *job, struct fw_diags *diags) {
+	struct check check = {.job = job, .frame = job->frame, .diags = diags, .last = NO_SECTION};
 	size_t errors = diags->errors;
-	struct fw_slice rest = frame->text;
+	struct fw_slice rest = job->frame->text;
 
 	while (rest.length != 0) {
-		struct line line = read_line(emitter, &rest);
+		struct line line = read_line(job->spec, &rest);
 		if (line.section != NO_SECTION) {
 			check_section(&check, &line);
 		} else if (!line.own) {
@@ -198,14 +197,13 @@ bool fw_frame_check(
 
 /* ---- filling ---- */
 
-void fw_frame_fill(const struct fw_emitter *emitter, const struct fw_source *frame,
-	struct fw_outputs *outputs, struct fw_buf *out) {
-	struct fw_slice rest = frame->text;
+void fw_frame_fill(const struct fw_job *job, struct fw_outputs *outputs, struct fw_buf *out) {
+	struct fw_slice rest = job->frame->text;
 
 	while (rest.length != 0) {
-		struct line line = read_line(emitter, &rest);
+		struct line line = read_line(job->spec, &rest);
 		if (line.section != NO_SECTION) {
-			const char *name = emitter->sections[line.section];
+			const char *name = job->spec->sections[line.section];
 			fw_buf_add_slice(out, fw_buf_slice(fw_outputs_section(outputs, name)));
 		} else if (!line.own) {
 			fw_buf_add_slice(out, line.text);

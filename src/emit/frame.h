@@ -8,7 +8,6 @@
 #include "emit/emit.h"
 
 /** Appends the frame, which was checked, with the sections in place of its placeholders. */
-void fw_frame_fill(const struct fw_emitter *emitter, const struct fw_source *frame,
-	struct fw_outputs *outputs, struct fw_buf *out);
+void fw_frame_fill(const struct fw_job *job, struct fw_outputs *outputs, struct fw_buf *out);
 
 #endif

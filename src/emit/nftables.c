@@ -361,7 +361,7 @@ static void add_pair(struct fw_buf *out, const struct fw_nft_set *set, size_t at
 	const struct fw_nft_element *element = &set->elements[at];
 	fw_range_format(&element->endpoint->range, out);
 	fw_buf_add_text(out, " . ");
-	fw_buf_add_uint(out, element->port);
+	fw_ports_format(element->ports, out);
 }
 
 static const char *element_name(const struct fw_nft_set *set, size_t at) {
@@ -555,43 +555,65 @@ static void add_reset(struct fw_buf *out, const char *family, const char *table)
 	}
 }
 
-static void emit_policy(const struct fw_policy *policy, struct fw_outputs *out) {
+static void emit_policy(
+	const struct fw_policy *policy, const struct fw_options *options, struct fw_outputs *out) {
 	FW_AUTO(fw_arena_fini) struct fw_arena arena = {0};
 	struct fw_buf *reset = fw_outputs_section(out, "reset");
+	const char *oldest = fw_options_get(options, &fw_nftables_emitter, "kernel");
+	enum fw_nft_kernel kernel = strcmp(oldest, "5.6") == 0 ? FW_NFT_5_6 : FW_NFT_4_19;
 
 	add_header(fw_outputs_section(out, "header"), policy);
 	add_reset(reset, "inet", FW_NFT_TABLE);
 	add_reset(reset, "ip", FW_NFT_NAT_TABLE);
 	add_reset(reset, "ip6", FW_NFT_NAT_TABLE);
-	add_table(fw_outputs_section(out, "rules"), fw_nft_lower(&arena, policy));
+	add_table(fw_outputs_section(out, "rules"), fw_nft_lower(&arena, policy, kernel));
 }
 
 /* Names are short enough by their length limits in a profile, and nothing else is in the way. */
-static bool check_policy(const struct fw_policy *policy, struct fw_diags *diags) {
+static bool check_policy(
+	const struct fw_policy *policy, const struct fw_options *options, struct fw_diags *diags) {
 	(void)policy;
+	(void)options;
 	(void)diags;
 	return true;
 }
 
+static struct fw_support_table support(const struct fw_options *options) {
+	static const enum fw_support items[FW_FEATURE_COUNT] = {
+		[FW_FEATURE_FORWARD] = FW_NATIVE,
+		[FW_FEATURE_REJECT] = FW_NATIVE,
+		[FW_FEATURE_LOG] = FW_NATIVE,
+		[FW_FEATURE_FLOW_LOG] = FW_NATIVE,
+		[FW_FEATURE_COUNTERS] = FW_NATIVE,
+		[FW_FEATURE_LIMIT] = FW_NATIVE,
+		[FW_FEATURE_LIMIT_SOURCE] = FW_NATIVE,
+		[FW_FEATURE_INTERFACE] = FW_NATIVE,
+		[FW_FEATURE_OWN_PORTS] = FW_NATIVE,
+		[FW_FEATURE_RANGES] = FW_NATIVE,
+		[FW_FEATURE_EXCEPT] = FW_NATIVE,
+		[FW_FEATURE_SOURCE_PORTS] = FW_NATIVE,
+		[FW_FEATURE_ICMP] = FW_NATIVE,
+		[FW_FEATURE_ICMP_CODE] = FW_NATIVE,
+		[FW_FEATURE_PROTOCOL] = FW_NATIVE,
+		[FW_FEATURE_HOP_LIMIT] = FW_NATIVE,
+	};
+	(void)options;
+	return (struct fw_support_table){items, FW_LENGTH(items)};
+}
+
 static const char *const sections[] = {"header", "reset", "rules", NULL};
 
-static const enum fw_support support[FW_FEATURE_COUNT] = {
-	[FW_FEATURE_FORWARD] = FW_NATIVE,
-	[FW_FEATURE_REJECT] = FW_NATIVE,
-	[FW_FEATURE_LOG] = FW_NATIVE,
-	[FW_FEATURE_FLOW_LOG] = FW_NATIVE,
-	[FW_FEATURE_COUNTERS] = FW_NATIVE,
-	[FW_FEATURE_LIMIT] = FW_NATIVE,
-	[FW_FEATURE_LIMIT_SOURCE] = FW_NATIVE,
-	[FW_FEATURE_INTERFACE] = FW_NATIVE,
-	[FW_FEATURE_OWN_PORTS] = FW_NATIVE,
-	[FW_FEATURE_RANGES] = FW_NATIVE,
-	[FW_FEATURE_EXCEPT] = FW_NATIVE,
-	[FW_FEATURE_SOURCE_PORTS] = FW_NATIVE,
-	[FW_FEATURE_ICMP] = FW_NATIVE,
-	[FW_FEATURE_ICMP_CODE] = FW_NATIVE,
-	[FW_FEATURE_PROTOCOL] = FW_NATIVE,
-	[FW_FEATURE_HOP_LIMIT] = FW_NATIVE,
+static const struct fw_frame_spec frames[] = {
+	{"table", sections},
+	{"standalone", sections},
+	{0},
+};
+
+static const char *const kernels[] = {"4.19", "5.6", NULL};
+static const struct fw_option_spec option_specs[] = {
+	{"kernel",
+		"the oldest to load it; 5.6, with nft 0.9.4, has sets of address and port ranges",
+		kernels},
 };
 
 const struct fw_emitter fw_nftables_emitter = {
@@ -599,10 +621,10 @@ const struct fw_emitter fw_nftables_emitter = {
 	.name = "nftables",
 	.summary = "nft rule file for nft 0.9.0, Linux 4.19 and later",
 	.suffix = ".nft",
-	.frame = "table",
-	.sections = sections,
+	.frames = frames,
+	.options = option_specs,
+	.option_count = FW_LENGTH(option_specs),
 	.support = support,
-	.support_count = FW_LENGTH(support),
 	.check = check_policy,
 	.emit = emit_policy,
 };

@@ -39,6 +39,7 @@ struct form {
 	uint32_t flags; /* NFT_SET_ */
 	uint32_t type, key_length, size;
 	enum byte_order order;
+	uint32_t fields[2]; /* lengths of a concatenation's, where ranges make them matter */
 };
 
 static const uint32_t address_types[FW_FAMILY_COUNT] = {
@@ -62,11 +63,36 @@ static void put_byte_order(struct nlmsghdr *message, enum byte_order order) {
 	nftnl_udata_buf_free(data);
 }
 
+/** Where a concatenation holds ranges, the kernel must know its fields apart. */
+static void put_fields(struct nlmsghdr *message, const struct form *form) {
+	struct nlattr *fields = mnl_attr_nest_start(message, NFTA_SET_DESC_CONCAT);
+	for (size_t i = 0; i < FW_LENGTH(form->fields); i++) {
+		struct nlattr *field = mnl_attr_nest_start(message, NFTA_LIST_ELEM);
+		mnl_attr_put_u32(message, NFTA_SET_FIELD_LEN, htonl(form->fields[i]));
+		mnl_attr_nest_end(message, field);
+	}
+	mnl_attr_nest_end(message, fields);
+}
+
+static void put_description(struct nlmsghdr *message, const struct form *form) {
+	bool concatenated = (form->flags & NFT_SET_CONCAT) != 0;
+	if (form->size == 0 && !concatenated) {
+		return;
+	}
+	struct nlattr *description = mnl_attr_nest_start(message, NFTA_SET_DESC);
+	if (form->size != 0) {
+		mnl_attr_put_u32(message, NFTA_SET_DESC_SIZE, htonl(form->size));
+	}
+	if (concatenated) {
+		put_fields(message, form);
+	}
+	mnl_attr_nest_end(message, description);
+}
+
 /** Returns the id of the set within the batch. */
 static uint32_t declare(struct fw_transaction *transaction, const struct form *form) {
 	struct nlmsghdr *message =
 		fw_transaction_message(transaction, NFT_MSG_NEWSET, NLM_F_CREATE);
-	struct nlattr *description;
 
 	mnl_attr_put_strz(message, NFTA_SET_TABLE, FW_NFT_TABLE);
 	mnl_attr_put_strz(message, NFTA_SET_NAME, form->name);
@@ -77,11 +103,7 @@ static uint32_t declare(struct fw_transaction *transaction, const struct form *f
 	if ((form->flags & NFT_SET_MAP) != 0) {
 		mnl_attr_put_u32(message, NFTA_SET_DATA_TYPE, htonl(NFT_DATA_VERDICT));
 	}
-	if (form->size != 0) {
-		description = mnl_attr_nest_start(message, NFTA_SET_DESC);
-		mnl_attr_put_u32(message, NFTA_SET_DESC_SIZE, htonl(form->size));
-		mnl_attr_nest_end(message, description);
-	}
+	put_description(message, form);
 	put_byte_order(message, form->order);
 	fw_batch_message_end(&transaction->batch);
 	return transaction->set_id;
@@ -190,16 +212,44 @@ static void add_range(struct nlmsghdr *list, const void *items, size_t index) {
 	}
 }
 
-/* The fields of a concatenation are padded to four bytes each. */
-static void add_address_port(struct nlmsghdr *list, const void *items, size_t index) {
+enum { FIELD = 4, PAIR_MAX = 16 + FIELD }; /* fields of a concatenation are padded to FIELD bytes */
+
+/** The key of an address and a port; returns its length. */
+static size_t pair_key(
+	enum fw_family family, struct fw_addr addr, uint16_t port, uint8_t out[static PAIR_MAX]) {
+	size_t length = fw_addr_bytes(family, addr, out);
+	const uint8_t field[FIELD] = {(uint8_t)(port >> 8), (uint8_t)port};
+
+	memcpy(out + length, field, FIELD);
+	return length + FIELD;
+}
+
+static struct nlattr *begin_pair(struct nlmsghdr *list, const struct fw_nft_element *element) {
+	const struct fw_range *range = &element->endpoint->range;
+	uint8_t key[PAIR_MAX];
+
+	return begin_element(
+		list, key, pair_key(range->family, range->first, element->ports.low, key));
+}
+
+static void add_pair(struct nlmsghdr *list, const void *items, size_t index) {
+	const struct fw_nft_element *elements = items;
+
+	mnl_attr_nest_end(list, begin_pair(list, &elements[index]));
+}
+
+/** Ranges of a concatenation have both ends in one element. */
+static void add_pair_range(struct nlmsghdr *list, const void *items, size_t index) {
 	const struct fw_nft_element *elements = items;
 	const struct fw_range *range = &elements[index].endpoint->range;
-	uint8_t key[16 + 4] = {0};
-	size_t length = fw_addr_bytes(range->family, range->first, key);
+	uint8_t last[PAIR_MAX];
+	size_t length = pair_key(range->family, range->last, elements[index].ports.high, last);
+	struct nlattr *element = begin_pair(list, &elements[index]);
+	struct nlattr *nest = mnl_attr_nest_start(list, NFTA_SET_ELEM_KEY_END);
 
-	key[length] = (uint8_t)(elements[index].port >> 8);
-	key[length + 1] = (uint8_t)elements[index].port;
-	add_element(list, key, length + 4);
+	mnl_attr_put(list, NFTA_DATA_VALUE, length, last);
+	mnl_attr_nest_end(list, nest);
+	mnl_attr_nest_end(list, element);
 }
 
 /*
@@ -228,8 +278,11 @@ void fw_transaction_set(struct fw_transaction *transaction, const struct fw_nft_
 	};
 
 	if (set->key == FW_NFT_ADDR_PORT) {
+		form.fields[0] = form.key_length;
+		form.fields[1] = sizeof(uint16_t);
+		form.flags |= set->interval ? NFT_SET_CONCAT : 0;
 		form.type = form.type << TYPE_BITS | TYPE_PORT;
-		form.key_length += 4;
+		form.key_length += FIELD;
 		form.order = ORDER_NONE;
 	}
 	begin_set(transaction, set);
@@ -240,8 +293,8 @@ void fw_transaction_piece(
 	struct fw_transaction *transaction, const struct fw_nft_set *set, size_t first) {
 	begin_set(transaction, set);
 	if (set->key == FW_NFT_ADDR_PORT) {
-		add_piece(transaction, set->name, 0, add_address_port, set->elements, first,
-			set->count);
+		add_piece(transaction, set->name, 0, set->interval ? add_pair_range : add_pair,
+			set->elements, first, set->count);
 	} else {
 		add_piece(transaction, set->name, 0, set->interval ? add_range : add_address,
 			set->endpoints, first, set->count);

@@ -98,7 +98,7 @@ struct setting {
 
 static void add_interfaces(struct matches *matches, const struct fw_flow *flow) {
 	if (flow->interface_count != 0) {
-		add_match(matches,
+		fw_nft_add_match(matches,
 			(struct fw_nft_match){
 				.kind = flow->hook == FW_OUTPUT ? FW_NFT_OIFNAME : FW_NFT_IIFNAME,
 				.names = flow->interfaces,
@@ -119,16 +119,16 @@ static void add_way(struct lowering *lowering, struct matches *matches,
 		match.range = way->range;
 		break;
 	case WAY_PLAIN:
-		match.set = set_plain(&lowering->sets, way->set, match.family);
+		match.set = fw_nft_set_plain(&lowering->sets, way->set, match.family);
 		break;
 	case WAY_OWN:
-		match.set = set_own(&lowering->sets, way->set, match.family);
+		match.set = fw_nft_set_own(&lowering->sets, way->set, match.family);
 		break;
 	case WAY_MADE:
 		match.set = way->made;
 		break;
 	}
-	add_match(matches, match);
+	fw_nft_add_match(matches, match);
 }
 
 static void add_side(struct lowering *lowering, struct matches *matches,
@@ -186,7 +186,7 @@ static void settle_family(struct matches *matches, enum fw_family family) {
 		matches->items[at] = last;
 		last = moved;
 	}
-	add_match(matches, last);
+	fw_nft_add_match(matches, last);
 }
 
 /* One rule for each way to be on both sides; `header` is what is asked of the protocol. */
@@ -205,12 +205,12 @@ static void add_setting(
 			add_side(lowering, &matches, destination, &flow->destination,
 				&setting->destination.items[d]);
 			for (size_t i = 0; i < header->count; i++) {
-				add_match(&matches, header->items[i]);
+				fw_nft_add_match(&matches, header->items[i]);
 			}
 			if (setting->family != FW_FAMILY_NONE) {
 				settle_family(&matches, setting->family);
 			}
-			add_flow_rule(lowering, &matches, setting->verdict, flow);
+			fw_nft_add_flow_rule(lowering, &matches, setting->verdict, flow);
 		}
 	}
 }
@@ -237,7 +237,7 @@ static void lower_types(struct lowering *lowering, const struct setting *setting
 	}
 	if (match.count != 0) {
 		struct matches with = *header;
-		add_match(&with, match);
+		fw_nft_add_match(&with, match);
 		add_setting(lowering, setting, &with);
 	}
 	match.kind = FW_NFT_ICMP_CODE;
@@ -246,7 +246,7 @@ static void lower_types(struct lowering *lowering, const struct setting *setting
 		if (clause->types[i].code >= 0) {
 			struct matches with = *header;
 			match.types = &clause->types[i];
-			add_match(&with, match);
+			fw_nft_add_match(&with, match);
 			add_setting(lowering, setting, &with);
 		}
 	}
@@ -257,24 +257,24 @@ static void lower_clause(
 	struct matches header = {0};
 
 	if (clause->hop_limit != 0) {
-		add_match(&header, (struct fw_nft_match){.kind = FW_NFT_HOP_LIMIT,
-					   .family = FW_IPV6,
-					   .hop_limit = clause->hop_limit});
+		fw_nft_add_match(&header, (struct fw_nft_match){.kind = FW_NFT_HOP_LIMIT,
+						  .family = FW_IPV6,
+						  .hop_limit = clause->hop_limit});
 	}
 	if (clause->type_count != 0) {
 		lower_types(lowering, setting, clause, &header);
 		return;
 	}
 	if (clause->source_port_count != 0) {
-		add_match(&header, port_match(FW_NFT_SPORT, clause->protocol, clause->source_ports,
-					   clause->source_port_count));
+		fw_nft_add_match(&header, port_match(FW_NFT_SPORT, clause->protocol,
+						  clause->source_ports, clause->source_port_count));
 	}
 	if (clause->port_count != 0) {
-		add_match(&header, port_match(FW_NFT_DPORT, clause->protocol, clause->ports,
-					   clause->port_count));
+		fw_nft_add_match(&header, port_match(FW_NFT_DPORT, clause->protocol, clause->ports,
+						  clause->port_count));
 	}
 	if (clause->source_port_count == 0 && clause->port_count == 0) {
-		add_match(&header,
+		fw_nft_add_match(&header,
 			(struct fw_nft_match){.kind = FW_NFT_PROTOCOL,
 				.protocol = clause->protocol,
 				.family = setting->family == FW_IPV4 ? FW_IPV4 : FW_FAMILY_NONE});
@@ -301,7 +301,7 @@ static void add_pairs(struct lowering *lowering, const struct setting *setting,
 	struct way any = {.kind = WAY_ANY};
 	struct setting changed = with_peers(setting, &any);
 	struct matches header = {0};
-	add_match(&header,
+	fw_nft_add_match(&header,
 		(struct fw_nft_match){
 			.kind = is_source(setting->flow) ? FW_NFT_SADDR_PORT : FW_NFT_DADDR_PORT,
 			.family = setting->family,
@@ -311,6 +311,20 @@ static void add_pairs(struct lowering *lowering, const struct setting *setting,
 	add_setting(lowering, &changed, &header);
 }
 
+static void add_pair_sets(struct lowering *lowering, const struct setting *setting,
+	const struct fw_nft_set *const sets[PAIR_COUNT]) {
+	if (sets[PAIR_BOTH] != NULL) {
+		add_pairs(lowering, setting, sets[PAIR_BOTH], IPPROTO_TCP);
+		add_pairs(lowering, setting, sets[PAIR_BOTH], IPPROTO_UDP);
+	}
+	if (sets[PAIR_TCP] != NULL) {
+		add_pairs(lowering, setting, sets[PAIR_TCP], IPPROTO_TCP);
+	}
+	if (sets[PAIR_UDP] != NULL) {
+		add_pairs(lowering, setting, sets[PAIR_UDP], IPPROTO_UDP);
+	}
+}
+
 static void add_list(struct lowering *lowering, const struct setting *setting,
 	const struct fw_nft_set *set, uint8_t protocol, const struct fw_ports *ports,
 	size_t count) {
@@ -318,23 +332,15 @@ static void add_list(struct lowering *lowering, const struct setting *setting,
 		struct way members = {.kind = WAY_MADE, .made = set};
 		struct setting changed = with_peers(setting, &members);
 		struct matches header = {0};
-		add_match(&header, port_match(FW_NFT_DPORT, protocol, ports, count));
+		fw_nft_add_match(&header, port_match(FW_NFT_DPORT, protocol, ports, count));
 		add_setting(lowering, &changed, &header);
 	}
 }
 
 static void lower_own(
 	struct lowering *lowering, const struct setting *setting, const struct own_sets *own) {
-	if (own->pairs[PAIR_BOTH] != NULL) {
-		add_pairs(lowering, setting, own->pairs[PAIR_BOTH], IPPROTO_TCP);
-		add_pairs(lowering, setting, own->pairs[PAIR_BOTH], IPPROTO_UDP);
-	}
-	if (own->pairs[PAIR_TCP] != NULL) {
-		add_pairs(lowering, setting, own->pairs[PAIR_TCP], IPPROTO_TCP);
-	}
-	if (own->pairs[PAIR_UDP] != NULL) {
-		add_pairs(lowering, setting, own->pairs[PAIR_UDP], IPPROTO_UDP);
-	}
+	add_pair_sets(lowering, setting, own->pairs);
+	add_pair_sets(lowering, setting, own->ranges);
 	for (size_t i = 0; i < own->list_count; i++) {
 		const struct list_set *list = &own->lists[i];
 		add_list(lowering, setting, list->set, IPPROTO_TCP, list->ports->tcp,
@@ -379,13 +385,13 @@ static void lower_family(struct lowering *lowering, const struct fw_flow *flow,
 		const struct fw_members *members = &peers->sets[i]->members[family];
 		if (members->plain_count < members->count) {
 			lower_own(lowering, &setting,
-				set_own_ports(&lowering->sets, peers->sets[i], family));
+				fw_nft_set_own_ports(&lowering->sets, peers->sets[i], family));
 		}
 	}
 }
 
-void lower_flow(struct lowering *lowering, const struct fw_flow *flow) {
-	const struct verdict verdict = lower_verdict(lowering, flow);
+void fw_nft_lower_flow(struct lowering *lowering, const struct fw_flow *flow) {
+	const struct verdict verdict = fw_nft_lower_verdict(lowering, flow);
 
 	bool asks = asks_for_family(&flow->source) || asks_for_family(&flow->destination);
 

@@ -13,12 +13,12 @@
 
 /* ---- rules ---- */
 
-void add_match(struct matches *matches, struct fw_nft_match match) {
+void fw_nft_add_match(struct matches *matches, struct fw_nft_match match) {
 	assert(matches->count < FW_NFT_MATCHES_MAX);
 	matches->items[matches->count++] = match;
 }
 
-void add_rule(struct lowering *lowering, const struct matches *matches,
+void fw_nft_add_rule(struct lowering *lowering, const struct matches *matches,
 	const struct fw_nft_statement *statements, size_t count, const struct fw_flow *flow) {
 	size_t size = matches->count * sizeof(struct fw_nft_match);
 	struct fw_nft_match *copy = fw_arena_alloc(lowering->arena, size);
@@ -37,22 +37,23 @@ void add_rule(struct lowering *lowering, const struct matches *matches,
 	FW_VEC_ADD(&lowering->rules, rule);
 }
 
-void add_flow_rule(struct lowering *lowering, const struct matches *matches,
+void fw_nft_add_flow_rule(struct lowering *lowering, const struct matches *matches,
 	const struct verdict *verdict, const struct fw_flow *flow) {
 	if (verdict->log != NULL) {
-		add_rule(lowering, matches, verdict->log, verdict->log_count, flow);
+		fw_nft_add_rule(lowering, matches, verdict->log, verdict->log_count, flow);
 	}
-	add_rule(lowering, matches, verdict->accept, verdict->accept_count, flow);
+	fw_nft_add_rule(lowering, matches, verdict->accept, verdict->accept_count, flow);
 }
 
-const struct fw_nft_statement *statements_dup(
+const struct fw_nft_statement *fw_nft_statements_dup(
 	struct fw_arena *arena, const struct fw_nft_statement *statements, size_t count) {
 	struct fw_nft_statement *copy = FW_ARENA_ARRAY(arena, struct fw_nft_statement, count);
 	memcpy(copy, statements, count * sizeof(*copy));
 	return copy;
 }
 
-const struct fw_nft_rule *take_rules(struct lowering *lowering, size_t first, size_t *out_count) {
+const struct fw_nft_rule *fw_nft_take_rules(
+	struct lowering *lowering, size_t first, size_t *out_count) {
 	size_t count = lowering->rules.count - first;
 	struct fw_nft_rule *copy = FW_ARENA_ARRAY(lowering->arena, struct fw_nft_rule, count);
 	if (count != 0) {
@@ -71,12 +72,13 @@ static void add_loopback(struct lowering *lowering, enum fw_hook hook) {
 	static const struct fw_nft_statement accept = {.kind = FW_NFT_ACCEPT};
 	struct matches matches = {0};
 
-	add_match(&matches, (struct fw_nft_match){
-				    .kind = hook == FW_INPUT ? FW_NFT_IIFNAME : FW_NFT_OIFNAME,
-				    .names = loopback,
-				    .count = 1,
-			    });
-	add_rule(lowering, &matches, &accept, 1, NULL);
+	fw_nft_add_match(
+		&matches, (struct fw_nft_match){
+				  .kind = hook == FW_INPUT ? FW_NFT_IIFNAME : FW_NFT_OIFNAME,
+				  .names = loopback,
+				  .count = 1,
+			  });
+	fw_nft_add_rule(lowering, &matches, &accept, 1, NULL);
 	lowering->rules.items[lowering->rules.count - 1].comment = "loopback";
 }
 
@@ -84,12 +86,13 @@ static void add_leftover_log(struct lowering *lowering, enum fw_hook hook) {
 	const struct fw_log *log = &lowering->policy->log;
 	const struct fw_nft_statement statements[] = {
 		{.kind = FW_NFT_LIMIT, .rate = log->rate},
-		{.kind = FW_NFT_LOG, .text = log_prefix(lowering->arena, log, fw_hook_names[hook])},
+		{.kind = FW_NFT_LOG,
+			.text = fw_nft_log_prefix(lowering->arena, log, fw_hook_names[hook])},
 	};
 	size_t skipped = log->rate.count == 0 ? 1 : 0;
 	size_t count = FW_LENGTH(statements) - skipped;
-	add_rule(lowering, &(struct matches){0},
-		statements_dup(lowering->arena, statements + skipped, count), count, NULL);
+	fw_nft_add_rule(lowering, &(struct matches){0},
+		fw_nft_statements_dup(lowering->arena, statements + skipped, count), count, NULL);
 }
 
 static void add_reject(struct lowering *lowering) {
@@ -97,9 +100,10 @@ static void add_reject(struct lowering *lowering) {
 	static const struct fw_nft_statement reject = {.kind = FW_NFT_REJECT};
 	struct matches tcp = {0};
 
-	add_match(&tcp, (struct fw_nft_match){.kind = FW_NFT_PROTOCOL, .protocol = IPPROTO_TCP});
-	add_rule(lowering, &tcp, &reset, 1, NULL);
-	add_rule(lowering, &(struct matches){0}, &reject, 1, NULL);
+	fw_nft_add_match(
+		&tcp, (struct fw_nft_match){.kind = FW_NFT_PROTOCOL, .protocol = IPPROTO_TCP});
+	fw_nft_add_rule(lowering, &tcp, &reset, 1, NULL);
+	fw_nft_add_rule(lowering, &(struct matches){0}, &reject, 1, NULL);
 }
 
 static void lower_chain(struct lowering *lowering, enum fw_hook hook) {
@@ -110,10 +114,10 @@ static void lower_chain(struct lowering *lowering, enum fw_hook hook) {
 	if (hook != FW_FORWARD) {
 		add_loopback(lowering, hook);
 	}
-	add_rule(lowering, &(struct matches){0}, &states, 1, NULL);
+	fw_nft_add_rule(lowering, &(struct matches){0}, &states, 1, NULL);
 	for (size_t i = 0; i < policy->flow_count; i++) {
 		if (policy->flows[i].hook == hook) {
-			lower_flow(lowering, &policy->flows[i]);
+			fw_nft_lower_flow(lowering, &policy->flows[i]);
 		}
 	}
 	size_t leftover = lowering->rules.count;
@@ -130,7 +134,7 @@ static void lower_chain(struct lowering *lowering, enum fw_hook hook) {
 		.leftover = leftover,
 		.span = policy->hooks[hook].span,
 	};
-	chain.rules = take_rules(lowering, 0, &chain.rule_count);
+	chain.rules = fw_nft_take_rules(lowering, 0, &chain.rule_count);
 	FW_VEC_ADD(&lowering->base, chain);
 }
 
@@ -153,7 +157,7 @@ static void lower_counters(struct lowering *lowering, struct fw_nft_table *table
 		const struct fw_flow *flow = &policy->flows[i];
 		if (policy->hooks[flow->hook].verdict != FW_UNTOUCHED) {
 			counters[count++] = (struct fw_nft_counter){
-				counter_name(lowering->arena, flow), flow->span};
+				fw_nft_counter_name(lowering->arena, flow), flow->span};
 		}
 	}
 	qsort(counters, count, sizeof(*counters), compare_counters);
@@ -188,7 +192,7 @@ static void take_chains(struct lowering *lowering, struct fw_nft_table *table) {
 
 static void take_sets(struct lowering *lowering, struct fw_nft_table *table) {
 	set_vec sets = {0};
-	set_index_list(&lowering->sets, lowering->policy, &sets);
+	fw_nft_set_index_list(&lowering->sets, lowering->policy, &sets);
 	for (size_t i = 0; i < lowering->dynamic.count; i++) {
 		FW_VEC_ADD(&sets, lowering->dynamic.items[i]);
 	}
@@ -198,7 +202,7 @@ static void take_sets(struct lowering *lowering, struct fw_nft_table *table) {
 }
 
 static void lowering_fini(struct lowering *lowering) {
-	set_index_fini(&lowering->sets);
+	fw_nft_set_index_fini(&lowering->sets);
 	FW_VEC_FINI(&lowering->dynamic);
 	FW_VEC_FINI(&lowering->limits);
 	FW_VEC_FINI(&lowering->regular);
@@ -206,9 +210,11 @@ static void lowering_fini(struct lowering *lowering) {
 	FW_VEC_FINI(&lowering->rules);
 }
 
-const struct fw_nft_table *fw_nft_lower(struct fw_arena *arena, const struct fw_policy *policy) {
+const struct fw_nft_table *fw_nft_lower(
+	struct fw_arena *arena, const struct fw_policy *policy, enum fw_nft_kernel kernel) {
 	FW_AUTO(lowering_fini)
-	struct lowering lowering = {.arena = arena, .policy = policy, .sets = {.arena = arena}};
+	struct lowering lowering = {
+		.arena = arena, .policy = policy, .sets = {.arena = arena, .kernel = kernel}};
 	struct fw_nft_table *table = FW_ARENA_NEW(arena, struct fw_nft_table);
 
 	for (int hook = FW_INPUT; hook < FW_HOOK_COUNT; hook++) {

@@ -38,27 +38,28 @@ struct matches {
 
 /* ---- lower.c ---- */
 
-void add_match(struct matches *matches, struct fw_nft_match match);
+void fw_nft_add_match(struct matches *matches, struct fw_nft_match match);
 /** `flow` may be NULL; the statements are the arena's or static. */
-void add_rule(struct lowering *lowering, const struct matches *matches,
+void fw_nft_add_rule(struct lowering *lowering, const struct matches *matches,
 	const struct fw_nft_statement *statements, size_t count, const struct fw_flow *flow);
-void add_flow_rule(struct lowering *lowering, const struct matches *matches,
+void fw_nft_add_flow_rule(struct lowering *lowering, const struct matches *matches,
 	const struct verdict *verdict, const struct fw_flow *flow);
 /** Moves the rules from `first` on into the arena, for a chain. */
-const struct fw_nft_rule *take_rules(struct lowering *lowering, size_t first, size_t *out_count);
-const struct fw_nft_statement *statements_dup(
+const struct fw_nft_rule *fw_nft_take_rules(
+	struct lowering *lowering, size_t first, size_t *out_count);
+const struct fw_nft_statement *fw_nft_statements_dup(
 	struct fw_arena *arena, const struct fw_nft_statement *statements, size_t count);
 
 /* ---- verdict.c ---- */
 
 /** "PREFIXwhose: ". */
-const char *log_prefix(struct fw_arena *arena, const struct fw_log *log, const char *whose);
-const char *counter_name(struct fw_arena *arena, const struct fw_flow *flow);
+const char *fw_nft_log_prefix(struct fw_arena *arena, const struct fw_log *log, const char *whose);
+const char *fw_nft_counter_name(struct fw_arena *arena, const struct fw_flow *flow);
 /** Makes the limit that the flow needs, or finds it. */
-struct verdict lower_verdict(struct lowering *lowering, const struct fw_flow *flow);
+struct verdict fw_nft_lower_verdict(struct lowering *lowering, const struct fw_flow *flow);
 
 /* ---- flow.c ---- */
 
-void lower_flow(struct lowering *lowering, const struct fw_flow *flow);
+void fw_nft_lower_flow(struct lowering *lowering, const struct fw_flow *flow);
 
 #endif

@@ -19,8 +19,10 @@
  *   ipv4_SERVICE_except         … that it excludes
  *   SET_own                     those members of a set that bring ports, for flows on other ports
  *   SET_ports, _tcp, _udp       their address . port pairs: on both protocols, on one of them
- *   SET_tcp-80.443_udp-53       members that are no single address or bring many ports: one set
- *   SET_ports-0123456789abcdef  for each list of ports, named by it or by its hash where long
+ *   SET_ranges, _tcp, _udp      pairs of ranges, of members that are no single address or bring
+ *                               many ports, for kernels that know them
+ *   SET_tcp-80.443_udp-53       such members where the kernel doesn't, or where they overlap: one
+ * set SET_ports-0123456789abcdef  for each list of ports, named by it or by its hash where long
  *   ipv4_SERVICE_HOOK_sources   buckets of a limit per source
  *   service_SERVICE             counter
  *   service_SERVICE_HOOK        limit; or the chain that holds a limit per source
@@ -33,12 +35,12 @@
 enum fw_nft_key {
 	FW_NFT_KEY_NONE,
 	FW_NFT_ADDR,	  /* addresses of `family` */
-	FW_NFT_ADDR_PORT, /* address . port, single addresses only */
+	FW_NFT_ADDR_PORT, /* address . port; ranges only where `interval` */
 };
 
 struct fw_nft_element {
 	const struct fw_endpoint *endpoint;
-	uint16_t port; /* FW_NFT_ADDR_PORT */
+	struct fw_ports ports;
 };
 
 struct fw_nft_set {
@@ -53,7 +55,7 @@ struct fw_nft_set {
 	uint32_t size;	  /* 0: not declared */
 	/** FW_NFT_ADDR: endpoints, by address. Else NULL. */
 	const struct fw_endpoint *endpoints;
-	/** FW_NFT_ADDR_PORT: by address, then port. Else NULL. */
+	/** FW_NFT_ADDR_PORT: by address, then port; no two overlap. Else NULL. */
 	const struct fw_nft_element *elements;
 	size_t count;
 	struct fw_span span;
@@ -164,7 +166,15 @@ struct fw_nft_table {
 /** Tables `ip` and `ip6` of this name hold translations; they are always declared and deleted. */
 #define FW_NFT_NAT_TABLE "flowfw_nat"
 
+/** The oldest kernel that is to load it. */
+enum fw_nft_kernel {
+	FW_NFT_KERNEL_NONE,
+	FW_NFT_4_19,
+	FW_NFT_5_6, /* ranges in concatenations; nft 0.9.4 and later reads them */
+};
+
 /** The whole lowering. Cannot fail: nf_tables can say all that a policy can. */
-const struct fw_nft_table *fw_nft_lower(struct fw_arena *arena, const struct fw_policy *policy);
+const struct fw_nft_table *fw_nft_lower(
+	struct fw_arena *arena, const struct fw_policy *policy, enum fw_nft_kernel kernel);
 
 #endif

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Sets of a policy as nf_tables sets. A set with plain members points into the policy's array;
- * members with own ports become address . port pairs where that takes few of them, else one set for
- * each distinct list of ports. All of it in linear time, sorting what is distinct apart.
+ * members with own ports become address . port pairs where that takes few of them, else pairs of
+ * ranges where the kernel knows such, else one set for each distinct list of ports. All of it in
+ * linear time, sorting what is distinct apart.
  */
 
 #include "nftables/sets.h"
@@ -38,7 +39,7 @@ struct set_entry {
 	UT_hash_handle hh;
 };
 
-void set_index_fini(struct set_index *index) {
+void fw_nft_set_index_fini(struct set_index *index) {
 	HASH_CLEAR(hh, index->entries);
 }
 
@@ -93,7 +94,7 @@ static void fill_addresses(
 	made->size = declared_size(count, made->interval);
 }
 
-const struct fw_nft_set *set_plain(
+const struct fw_nft_set *fw_nft_set_plain(
 	struct set_index *index, const struct fw_set *set, enum fw_family family) {
 	struct family_sets *sets = entry_get(index, set, family);
 	if (sets->plain == NULL) {
@@ -128,7 +129,7 @@ static size_t join_overlaps(
 	return kept;
 }
 
-const struct fw_nft_set *set_own(
+const struct fw_nft_set *fw_nft_set_own(
 	struct set_index *index, const struct fw_set *set, enum fw_family family) {
 	struct family_sets *sets = entry_get(index, set, family);
 	if (sets->own == NULL) {
@@ -152,11 +153,40 @@ static size_t ports_of(const struct fw_ports *ports, size_t count) {
 	return total;
 }
 
+/* What a member with own ports becomes a part of. */
+enum own_form { FORM_LIST, FORM_PAIRS, FORM_RANGES };
+
 static bool is_pairs(const struct fw_endpoint *endpoint) {
 	const struct fw_port_list *own = endpoint->own;
 	return fw_range_is_single(&endpoint->range) &&
 	       ports_of(own->tcp, own->tcp_count) + ports_of(own->udp, own->udp_count) <=
 		       OWN_PORTS_MAX;
+}
+
+/*
+ * Members by address, each with its form. The kernel takes no two pairs of ranges that overlap, and
+ * cutting up what does may take a square of parts; so members that overlap remain lists.
+ */
+static enum own_form *own_forms(
+	const struct set_index *index, const struct fw_endpoint *own, size_t count) {
+	enum own_form *forms = FW_ARENA_ARRAY(index->arena, enum own_form, count);
+	size_t farthest = count; /* of those that are no pairs, the one that reaches farthest */
+
+	for (size_t i = 0; i < count; i++) {
+		if (is_pairs(&own[i])) {
+			forms[i] = FORM_PAIRS;
+			continue;
+		}
+		forms[i] = index->kernel == FW_NFT_5_6 ? FORM_RANGES : FORM_LIST;
+		if (farthest < count && fw_range_overlaps(&own[farthest].range, &own[i].range)) {
+			forms[farthest] = forms[i] = FORM_LIST;
+		}
+		if (farthest == count ||
+			fw_addr_compare(own[i].range.last, own[farthest].range.last) > 0) {
+			farthest = i;
+		}
+	}
+	return forms;
 }
 
 /* ---- address . port ---- */
@@ -173,8 +203,8 @@ static void add_pairs(pair_vec *pairs, const struct fw_endpoint *endpoint,
 	const struct fw_ports *ports, size_t count, unsigned protocol) {
 	for (size_t i = 0; i < count; i++) {
 		for (unsigned port = ports[i].low; port <= ports[i].high; port++) {
-			struct pair pair = {{endpoint, (uint16_t)port}, protocol};
-			FW_VEC_ADD(pairs, pair);
+			struct fw_ports one = {(uint16_t)port, (uint16_t)port};
+			FW_VEC_ADD(pairs, (struct pair){{endpoint, one}, protocol});
 		}
 	}
 }
@@ -184,8 +214,8 @@ static int compare_pairs(const void *left, const void *right) {
 	const struct fw_nft_element *a = &((const struct pair *)left)->element;
 	const struct fw_nft_element *b = &((const struct pair *)right)->element;
 
-	if (a->port != b->port) {
-		return a->port < b->port ? -1 : 1;
+	if (a->ports.low != b->ports.low) {
+		return a->ports.low < b->ports.low ? -1 : 1;
 	}
 	return (a->endpoint > b->endpoint) - (a->endpoint < b->endpoint);
 }
@@ -197,9 +227,9 @@ static void sort_pairs(pair_vec *pairs, element_vec out[PAIR_COUNT]) {
 	}
 	for (size_t i = 0; i < pairs->count;) {
 		const struct pair *first = &pairs->items[i];
+		uint16_t port = first->element.ports.low;
 		unsigned protocols = 0;
-		for (; i < pairs->count && pairs->items[i].element.port == first->element.port;
-			i++) {
+		for (; i < pairs->count && pairs->items[i].element.ports.low == port; i++) {
 			protocols |= pairs->items[i].protocols;
 		}
 		enum pair_kind kind = protocols == FW_PROTO_TCP	  ? PAIR_TCP
@@ -210,14 +240,14 @@ static void sort_pairs(pair_vec *pairs, element_vec out[PAIR_COUNT]) {
 	pairs->count = 0;
 }
 
-static void collect_pairs(
-	const struct fw_endpoint *endpoints, size_t count, element_vec out[PAIR_COUNT]) {
+static void collect_pairs(const struct fw_endpoint *endpoints, const enum own_form *forms,
+	size_t count, element_vec out[PAIR_COUNT]) {
 	const struct fw_endpoint *last = NULL;
 	pair_vec pairs = {0};
 
 	for (size_t i = 0; i < count; i++) {
 		const struct fw_endpoint *next = &endpoints[i];
-		if (!is_pairs(next)) {
+		if (forms[i] != FORM_PAIRS) {
 			continue;
 		}
 		if (last != NULL && fw_range_compare(&last->range, &next->range) != 0) {
@@ -231,9 +261,42 @@ static void collect_pairs(
 	FW_VEC_FINI(&pairs);
 }
 
+/* Whether TCP and UDP ports are the same. */
+static bool same_ports(const struct fw_port_list *own) {
+	struct fw_port_list udp = {.tcp = own->udp,
+		.tcp_count = own->udp_count,
+		.udp = own->tcp,
+		.udp_count = own->tcp_count};
+	return fw_port_list_compare(own, &udp) == 0;
+}
+
+static void add_ranges(element_vec *out, const struct fw_endpoint *endpoint,
+	const struct fw_ports *ports, size_t count) {
+	for (size_t i = 0; i < count; i++) {
+		FW_VEC_ADD(out, (struct fw_nft_element){endpoint, ports[i]});
+	}
+}
+
+static void collect_ranges(const struct fw_endpoint *endpoints, const enum own_form *forms,
+	size_t count, element_vec out[PAIR_COUNT]) {
+	for (size_t i = 0; i < count; i++) {
+		const struct fw_port_list *own = endpoints[i].own;
+		if (forms[i] != FORM_RANGES) {
+			continue;
+		}
+		if (same_ports(own)) {
+			add_ranges(&out[PAIR_BOTH], &endpoints[i], own->tcp, own->tcp_count);
+		} else {
+			add_ranges(&out[PAIR_TCP], &endpoints[i], own->tcp, own->tcp_count);
+			add_ranges(&out[PAIR_UDP], &endpoints[i], own->udp, own->udp_count);
+		}
+	}
+}
+
 static const struct fw_nft_set *pair_set(struct fw_arena *arena, const struct fw_set *set,
-	enum fw_family family, enum pair_kind kind, const element_vec *elements) {
-	static const char *const suffixes[PAIR_COUNT] = {"_ports", "_tcp", "_udp"};
+	enum fw_family family, enum pair_kind kind, bool interval, const element_vec *elements) {
+	static const char *const suffixes[][PAIR_COUNT] = {
+		{"_ports", "_tcp", "_udp"}, {"_ranges", "_ranges_tcp", "_ranges_udp"}};
 	static const char *const notes[PAIR_COUNT] = {
 		"address . port, tcp and udp alike",
 		"address . port, tcp",
@@ -242,14 +305,26 @@ static const struct fw_nft_set *pair_set(struct fw_arena *arena, const struct fw
 	if (elements->count == 0) {
 		return NULL;
 	}
-	struct fw_nft_set *made = set_new(arena, set, family, suffixes[kind], notes[kind]);
+	struct fw_nft_set *made =
+		set_new(arena, set, family, suffixes[interval][kind], notes[kind]);
 	struct fw_nft_element *copy = FW_ARENA_ARRAY(arena, struct fw_nft_element, elements->count);
 	memcpy(copy, elements->items, elements->count * sizeof(*copy));
 	made->key = FW_NFT_ADDR_PORT;
 	made->elements = copy;
 	made->count = elements->count;
-	made->size = declared_size(made->count, false);
+	made->interval = interval;
+	made->size = declared_size(made->count, interval);
 	return made;
+}
+
+/* Makes the sets of each kind and empties the lists. */
+static void make_pairs(struct fw_arena *arena, const struct fw_set *set, enum fw_family family,
+	bool interval, element_vec elements[PAIR_COUNT], const struct fw_nft_set *out[PAIR_COUNT]) {
+	for (int kind = 0; kind < PAIR_COUNT; kind++) {
+		out[kind] = pair_set(
+			arena, set, family, (enum pair_kind)kind, interval, &elements[kind]);
+		FW_VEC_FINI(&elements[kind]);
+	}
 }
 
 /* ---- one set for each list of ports ---- */
@@ -322,14 +397,14 @@ static int compare_groups(const void *left, const void *right) {
 	return fw_port_list_compare(a->ports, b->ports);
 }
 
-/* Puts each member that makes no pairs into the group of its list; returns the groups. */
-static struct port_group *collect_groups(
-	struct fw_arena *arena, const struct fw_endpoint *endpoints, size_t count) {
+/* Puts each member that goes by its list into the group of that; returns the groups. */
+static struct port_group *collect_groups(struct fw_arena *arena,
+	const struct fw_endpoint *endpoints, const enum own_form *forms, size_t count) {
 	struct port_group *groups = NULL, *group, *next;
 	struct port_group **joined = FW_ARENA_ARRAY(arena, struct port_group *, count);
 
 	for (size_t i = 0; i < count; i++) {
-		if (!is_pairs(&endpoints[i])) {
+		if (forms[i] == FORM_LIST) {
 			joined[i] = group_get(arena, &groups, endpoints[i].own);
 			joined[i]->count++;
 		}
@@ -347,10 +422,11 @@ static struct port_group *collect_groups(
 }
 
 static void make_lists(struct fw_arena *arena, const struct fw_set *set, enum fw_family family,
-	struct own_sets *out) {
+	const enum own_form *forms, struct own_sets *out) {
 	size_t count;
 	const struct fw_endpoint *own = own_members(&set->members[family], &count);
-	struct port_group *groups = collect_groups(arena, own, count), *named = NULL, *group, *next;
+	struct port_group *groups = collect_groups(arena, own, forms, count), *named = NULL;
+	struct port_group *group, *next;
 	out->list_count = HASH_CNT(by_ports, groups);
 	if (out->list_count == 0) {
 		return;
@@ -375,22 +451,21 @@ static void make_lists(struct fw_arena *arena, const struct fw_set *set, enum fw
 	HASH_CLEAR(by_ports, groups);
 }
 
-const struct own_sets *set_own_ports(
+const struct own_sets *fw_nft_set_own_ports(
 	struct set_index *index, const struct fw_set *set, enum fw_family family) {
 	struct family_sets *sets = entry_get(index, set, family);
 	if (sets->ports == NULL) {
 		size_t count;
 		const struct fw_endpoint *own = own_members(&set->members[family], &count);
 		struct own_sets *made = FW_ARENA_NEW(index->arena, struct own_sets);
-		element_vec pairs[PAIR_COUNT] = {0};
+		const enum own_form *forms = own_forms(index, own, count);
+		element_vec elements[PAIR_COUNT] = {0};
 
-		collect_pairs(own, count, pairs);
-		for (int kind = 0; kind < PAIR_COUNT; kind++) {
-			made->pairs[kind] = pair_set(
-				index->arena, set, family, (enum pair_kind)kind, &pairs[kind]);
-			FW_VEC_FINI(&pairs[kind]);
-		}
-		make_lists(index->arena, set, family, made);
+		collect_pairs(own, forms, count, elements);
+		make_pairs(index->arena, set, family, false, elements, made->pairs);
+		collect_ranges(own, forms, count, elements);
+		make_pairs(index->arena, set, family, true, elements, made->ranges);
+		make_lists(index->arena, set, family, forms, made);
 		sets->ports = made;
 	}
 	return sets->ports;
@@ -411,13 +486,16 @@ static void list_family(set_vec *out, const struct family_sets *sets) {
 		for (int kind = 0; kind < PAIR_COUNT; kind++) {
 			list_set(out, sets->ports->pairs[kind]);
 		}
+		for (int kind = 0; kind < PAIR_COUNT; kind++) {
+			list_set(out, sets->ports->ranges[kind]);
+		}
 		for (size_t i = 0; i < sets->ports->list_count; i++) {
 			list_set(out, sets->ports->lists[i].set);
 		}
 	}
 }
 
-void set_index_list(
+void fw_nft_set_index_list(
 	const struct set_index *index, const struct fw_policy *policy, set_vec *out_sets) {
 	for (size_t i = 0; i < policy->set_count; i++) {
 		const struct set_entry *entry;

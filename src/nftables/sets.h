@@ -20,32 +20,35 @@ struct list_set {
 
 /** The members of a set and family that bring their own ports. */
 struct own_sets {
-	const struct fw_nft_set *pairs[PAIR_COUNT]; /* NULL where there are none */
+	const struct fw_nft_set *pairs[PAIR_COUNT];  /* NULL where there are none */
+	const struct fw_nft_set *ranges[PAIR_COUNT]; /* likewise, where the kernel knows them */
 	const struct list_set *lists;
 	size_t list_count;
 };
 
 struct set_entry;
 
-/** Zeroed but for the arena it is empty. Sets are the arena's, the index is the heap's. */
+/** Zeroed but for the arena and the kernel it is empty. Sets are the arena's, the index is the
+ * heap's. */
 struct set_index {
 	struct fw_arena *arena;
+	enum fw_nft_kernel kernel;
 	struct set_entry *entries;
 };
 
-void set_index_fini(struct set_index *index);
+void fw_nft_set_index_fini(struct set_index *index);
 /** Members without own ports; there are some. */
-const struct fw_nft_set *set_plain(
+const struct fw_nft_set *fw_nft_set_plain(
 	struct set_index *index, const struct fw_set *set, enum fw_family family);
 /** Addresses of the members with own ports, overlaps joined; there are some. */
-const struct fw_nft_set *set_own(
+const struct fw_nft_set *fw_nft_set_own(
 	struct set_index *index, const struct fw_set *set, enum fw_family family);
 /** The same members with their ports. */
-const struct own_sets *set_own_ports(
+const struct own_sets *fw_nft_set_own_ports(
 	struct set_index *index, const struct fw_set *set, enum fw_family family);
 /** The sets asked for, in the policy's order. */
 typedef FW_VEC(const struct fw_nft_set *) set_vec;
-void set_index_list(
+void fw_nft_set_index_list(
 	const struct set_index *index, const struct fw_policy *policy, set_vec *out_sets);
 
 #endif

@@ -20,11 +20,11 @@ static const uint32_t unit_seconds[FW_UNIT_COUNT] = {
 	[FW_DAY] = 24 * 60 * MINUTE,
 };
 
-const char *log_prefix(struct fw_arena *arena, const struct fw_log *log, const char *whose) {
+const char *fw_nft_log_prefix(struct fw_arena *arena, const struct fw_log *log, const char *whose) {
 	return fw_arena_printf(arena, "%s%s: ", log->prefix, whose);
 }
 
-const char *counter_name(struct fw_arena *arena, const struct fw_flow *flow) {
+const char *fw_nft_counter_name(struct fw_arena *arena, const struct fw_flow *flow) {
 	return fw_arena_printf(arena, "service_%s", flow->service);
 }
 
@@ -58,10 +58,10 @@ static void lower_log(struct lowering *lowering, const struct fw_flow *flow, str
 	const struct fw_nft_statement log[] = {
 		{.kind = FW_NFT_LIMIT_NAMED, .text = add_limit(lowering, &limit)},
 		{.kind = FW_NFT_LOG,
-			.text = log_prefix(lowering->arena, &flow->log, flow->service)},
+			.text = fw_nft_log_prefix(lowering->arena, &flow->log, flow->service)},
 	};
 	out->log_count = FW_LENGTH(log);
-	out->log = statements_dup(lowering->arena, log, out->log_count);
+	out->log = fw_nft_statements_dup(lowering->arena, log, out->log_count);
 }
 
 /* `limit` comes first, so that what is counted and logged is what is accepted. */
@@ -75,14 +75,14 @@ static void lower_accept(struct lowering *lowering, const struct fw_flow *flow,
 	}
 	if (lowering->policy->counters) {
 		statements[count++] = (struct fw_nft_statement){
-			.kind = FW_NFT_COUNTER, .text = counter_name(lowering->arena, flow)};
+			.kind = FW_NFT_COUNTER, .text = fw_nft_counter_name(lowering->arena, flow)};
 	}
 	if (flow->log.on && flow->log.rate.count == 0) {
 		statements[count++] = (struct fw_nft_statement){.kind = FW_NFT_LOG,
-			.text = log_prefix(lowering->arena, &flow->log, flow->service)};
+			.text = fw_nft_log_prefix(lowering->arena, &flow->log, flow->service)};
 	}
 	statements[count++] = (struct fw_nft_statement){.kind = FW_NFT_ACCEPT};
-	out->accept = statements_dup(lowering->arena, statements, count);
+	out->accept = fw_nft_statements_dup(lowering->arena, statements, count);
 	out->accept_count = count;
 }
 
@@ -171,15 +171,15 @@ static void lower_limit_source(
 			.set = source_set(lowering, flow, (enum fw_family)family),
 		};
 		lower_accept(lowering, flow, &limit, &verdict);
-		add_flow_rule(lowering, &(struct matches){0}, &verdict, flow);
+		fw_nft_add_flow_rule(lowering, &(struct matches){0}, &verdict, flow);
 	}
 	struct fw_nft_chain chain = {.name = name, .title = flow->service, .span = flow->span};
-	chain.rules = take_rules(lowering, first, &chain.rule_count);
+	chain.rules = fw_nft_take_rules(lowering, first, &chain.rule_count);
 	FW_VEC_ADD(&lowering->regular, chain);
 
 	const struct fw_nft_statement jump = {.kind = FW_NFT_JUMP, .text = name};
 	lower_log(lowering, flow, out);
-	out->accept = statements_dup(lowering->arena, &jump, 1);
+	out->accept = fw_nft_statements_dup(lowering->arena, &jump, 1);
 	out->accept_count = 1;
 }
 
@@ -193,7 +193,7 @@ static bool same_log(const struct fw_log *a, const struct fw_log *b) {
 	       (!a->on || (strcmp(a->prefix, b->prefix) == 0 && same_rate(&a->rate, &b->rate)));
 }
 
-struct verdict lower_verdict(struct lowering *lowering, const struct fw_flow *flow) {
+struct verdict fw_nft_lower_verdict(struct lowering *lowering, const struct fw_flow *flow) {
 	const struct fw_flow *before = lowering->limited;
 	struct verdict verdict = {0};
 

@@ -26,12 +26,14 @@ static const char frame_text[] = "@header@\n@reset@\n@rules@\n";
 
 static void compile_twice(
 	struct fw_arena *arena, const struct fw_policy *policy, struct fw_diags *diags) {
-	const struct fw_emitter *emitter = fw_emitter_find("nftables");
-	const struct fw_source *frame = fw_source_text(arena, "frame", FW_SLICE(frame_text), diags);
+	struct fw_job job = {.emitter = fw_emitter_find("nftables")};
 	FW_AUTO(fw_buf_fini) struct fw_buf first = {0};
 	FW_AUTO(fw_buf_fini) struct fw_buf second = {0};
-	bool once = fw_emit(emitter, policy, frame, &first, diags);
-	bool twice = fw_emit(emitter, policy, frame, &second, diags);
+	fw_options_init(&job.options, job.emitter);
+	job.spec = job.emitter->frames;
+	job.frame = fw_source_text(arena, "frame", FW_SLICE(frame_text), diags);
+	bool once = fw_emit(&job, policy, &first, NULL, diags);
+	bool twice = fw_emit(&job, policy, &second, NULL, diags);
 	assert(once && twice); /* nf_tables can say all that a policy can */
 	assert(fw_slice_equal(fw_buf_slice(&first), fw_buf_slice(&second)));
 }

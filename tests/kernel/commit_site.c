@@ -6,11 +6,13 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "kernel/transaction.h"
 #include "profile/profile.h"
 
-static bool load(struct fw_arena *arena, const char *name, struct fw_diags *diags) {
+static bool load(struct fw_arena *arena, const char *name, enum fw_nft_kernel kernel,
+	struct fw_diags *diags) {
 	struct fw_library library FW_AUTO(fw_library_fini) = {0};
 	struct fw_netlink netlink FW_AUTO(fw_netlink_close) = {0};
 	struct fw_request request = {.profile = name};
@@ -19,7 +21,7 @@ static bool load(struct fw_arena *arena, const char *name, struct fw_diags *diag
 	fw_library_init(&library, arena);
 	return fw_profile_load(arena, &library, &request, &profile, diags) &&
 	       fw_netlink_open(&netlink, diags) &&
-	       fw_kernel_run(fw_nft_lower(arena, &profile.policy), &netlink, true, diags);
+	       fw_kernel_run(fw_nft_lower(arena, &profile.policy, kernel), &netlink, true, diags);
 }
 
 int main(int argc, char *argv[]) {
@@ -28,11 +30,12 @@ int main(int argc, char *argv[]) {
 	struct fw_buf text FW_AUTO(fw_buf_fini) = {0};
 	bool success;
 
-	if (argc != 2) {
-		fputs("usage: commit_site PROFILE\n", stderr);
+	if (argc != 3) {
+		fputs("usage: commit_site PROFILE KERNEL\n", stderr);
 		return EXIT_FAILURE;
 	}
-	success = load(&arena, argv[1], &diags);
+	bool newer = strcmp(argv[2], "5.6") == 0;
+	success = load(&arena, argv[1], newer ? FW_NFT_5_6 : FW_NFT_4_19, &diags);
 	fw_diags_render(&diags, true, &text);
 	if (text.length != 0) {
 		fputs(text.data, stderr);

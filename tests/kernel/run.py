@@ -39,12 +39,13 @@ def flush(host):
     host.run("nft", "flush", "ruleset")
 
 
-def same_as_text(host, profile):
+def same_as_text(host, profile, kernel):
     flush(host)
-    host.run("nft", "-f", "-", text=program.compiled("gen", "--quiet", "--profile", profile))
+    text = program.compiled("gen", "--quiet", "-O", f"kernel={kernel}", "--profile", profile)
+    host.run("nft", "-f", "-", text=text)
     expected = listing(host)
     flush(host)
-    host.run("env", f"FLOWFW_DATADIR={program.SOURCE}", COMMIT_SITE, profile)
+    host.run("env", f"FLOWFW_DATADIR={program.SOURCE}", COMMIT_SITE, profile, kernel)
     tap.equal(listing(host), expected, "rule set")
 
 
@@ -65,7 +66,8 @@ def main():
         return checks.done()
     host = netns.Host("kernel")
     for name, profile in profiles():
-        checks.run(f"{name}: as its text", same_as_text, host, profile)
+        for kernel in ("4.19", "5.6"):
+            checks.run(f"{name}: as its text, for {kernel}", same_as_text, host, profile, kernel)
         checks.run(f"{name}: the dry run changes nothing", changes_nothing, host, profile)
     host.stop()
     return checks.done()

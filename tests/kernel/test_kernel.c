@@ -82,8 +82,24 @@ static const struct fw_endpoint singles4[] = {
 static const struct fw_endpoint singles6[] = {
 	{.range = {{DOCUMENTATION6, 1}, {DOCUMENTATION6, 1}, FW_IPV6}},
 };
-static const struct fw_nft_element pairs4[] = {{&singles4[0], 80}, {&singles4[1], 443}};
-static const struct fw_nft_element pairs6[] = {{&singles6[0], 80}, {&singles6[0], 65535}};
+static const struct fw_nft_element pairs4[] = {
+	{&singles4[0], {80, 80}},
+	{&singles4[1], {443, 443}},
+};
+static const struct fw_nft_element pairs6[] = {
+	{&singles6[0], {80, 80}},
+	{&singles6[0], {65535, 65535}},
+};
+static const struct fw_nft_element boxes4[] = {
+	{&ranges4[0], {80, 80}},
+	{&ranges4[0], {90, 99}},
+	{&ranges4[3], {1, 65535}},
+	{&ranges4[4], {65535, 65535}},
+};
+static const struct fw_nft_element boxes6[] = {
+	{&ranges6[0], {554, 554}},
+	{&ranges6[1], {1, 9}},
+};
 
 #define SET(set_name, set_family, ...)                                                             \
 	static const struct fw_nft_set set_name = {                                                \
@@ -101,12 +117,16 @@ SET(hosts6, FW_IPV6, .key = FW_NFT_ADDR, .endpoints = singles6, .count = FW_LENG
 SET(ports4, FW_IPV4, .key = FW_NFT_ADDR_PORT, .size = 2, .elements = pairs4,
 	.count = FW_LENGTH(pairs4));
 SET(ports6, FW_IPV6, .key = FW_NFT_ADDR_PORT, .elements = pairs6, .count = FW_LENGTH(pairs6));
+SET(boxed4, FW_IPV4, .key = FW_NFT_ADDR_PORT, .interval = true, .size = 16, .elements = boxes4,
+	.count = FW_LENGTH(boxes4));
+SET(boxed6, FW_IPV6, .key = FW_NFT_ADDR_PORT, .interval = true, .elements = boxes6,
+	.count = FW_LENGTH(boxes6));
 SET(nobody4, FW_IPV4, .key = FW_NFT_ADDR);
 SET(sources4, FW_IPV4, .key = FW_NFT_ADDR, .dynamic = true, .timeout = 60, .size = 65535);
 SET(sources6, FW_IPV6, .key = FW_NFT_ADDR, .dynamic = true, .timeout = 60, .size = 65535);
 
-static const struct fw_nft_set *const sets[] = {
-	&cameras4, &zero4, &cameras6, &hosts4, &hosts6, &ports4, &ports6, &nobody4};
+static const struct fw_nft_set *const sets[] = {&cameras4, &zero4, &cameras6, &hosts4, &hosts6,
+	&ports4, &ports6, &boxed4, &boxed6, &nobody4};
 static const struct fw_nft_set *const meters[] = {&sources4, &sources6};
 static const struct fw_nft_counter counters[] = {{"service_ssh", AT(COUNTER_AT)}};
 static const struct fw_nft_limit limits[] = {
@@ -129,6 +149,11 @@ static const char declarations[] =
 	" 10.2.0.2 . 443 } }\n"
 	"set ports6 { type ipv6_addr . inet_service; elements = { 2001:db8::1 . 80,"
 	" 2001:db8::1 . 65535 } }\n"
+	"set boxed4 { type ipv4_addr . inet_service; flags interval; size 16; elements = {"
+	" 10.0.0.0/24 . 80, 10.0.0.0/24 . 90-99, 10.1.0.3-10.1.0.9 . 1-65535,"
+	" 255.255.255.0/24 . 65535 } }\n"
+	"set boxed6 { type ipv6_addr . inet_service; flags interval; elements = {"
+	" 2001:db8::/64 . 554, ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff . 1-9 } }\n"
 	"set nobody4 { type ipv4_addr; }\n";
 
 /* ---- rules and their text ---- */
@@ -205,6 +230,12 @@ static const struct row {
 		{{.kind = FW_NFT_ACCEPT}}},
 	{"ip6 daddr . udp dport @ports6 accept",
 		{{.kind = FW_NFT_DADDR_PORT, .family = FW_IPV6, .protocol = UDP, .set = &ports6}},
+		{{.kind = FW_NFT_ACCEPT}}},
+	{"ip saddr . tcp dport @boxed4 accept",
+		{{.kind = FW_NFT_SADDR_PORT, .family = FW_IPV4, .protocol = TCP, .set = &boxed4}},
+		{{.kind = FW_NFT_ACCEPT}}},
+	{"ip6 daddr . udp dport @boxed6 accept",
+		{{.kind = FW_NFT_DADDR_PORT, .family = FW_IPV6, .protocol = UDP, .set = &boxed6}},
 		{{.kind = FW_NFT_ACCEPT}}},
 	{"ip saddr 10.2.0.1 accept", {IN_RANGE(RANGE4(0x0a020001, 0x0a020001))},
 		{{.kind = FW_NFT_ACCEPT}}},

@@ -5,22 +5,24 @@
 
 #include <check.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "emit/common.h"
 #include "emit/emit.h"
 #include "model.h"
 
 static struct fw_diags diags;
-static struct fw_buf out;
+static struct fw_buf out, out_file;
 
 static void set_up(void) {
 	diags = (struct fw_diags){0};
-	out = (struct fw_buf){0};
+	out = out_file = (struct fw_buf){0};
 	model_set_up();
 }
 
 static void tear_down(void) {
 	fw_buf_fini(&out);
+	fw_buf_fini(&out_file);
 	fw_diags_fini(&diags);
 	model_tear_down();
 }
@@ -38,10 +40,21 @@ static const struct fw_emitter *nftables(void) {
 	return found;
 }
 
+/* The backend with its default options, in this frame. */
+static struct fw_job job_of(const struct fw_emitter *emitter, const char *frame) {
+	struct fw_job job = {.emitter = emitter, .spec = emitter->frames, .frame = frame_of(frame)};
+	fw_options_init(&job.options, emitter);
+	return job;
+}
+
+static bool emit(const struct fw_emitter *emitter, const char *frame) {
+	struct fw_job job = job_of(emitter, frame);
+	return fw_emit(&job, model_policy(), &out, &out_file, &diags);
+}
+
 /* The rule set in the shortest frame. */
 static const char *emitted(void) {
-	ck_assert(fw_emit(nftables(), model_policy(), frame_of("@header@\n@reset@\n@rules@\n"),
-		&out, &diags));
+	ck_assert(emit(nftables(), "@header@\n@reset@\n@rules@\n"));
 	ck_assert_uint_eq(diags.errors, 0);
 	return out.data;
 }
@@ -220,6 +233,28 @@ START_TEST(limits_per_source_are_meters) {
 }
 END_TEST
 
+START_TEST(a_newer_kernel_takes_ranges_with_ports) {
+	struct fw_flow *flow = model_flow(FW_OUTPUT, "rtsp", NULL);
+	flow->destination = model_side(
+		model_set("g", "10.1.0.0/16=n@80-90/tcp 10.2.0.1-10.2.0.9@80/tcp"), NULL);
+	flow->own_ports = true;
+	struct fw_job job = job_of(nftables(), "@header@\n@reset@\n@rules@\n");
+	ck_assert(fw_options_set(&job.options, nftables(), "kernel=5.6", &diags));
+	ck_assert(fw_emit(&job, model_policy(), &out, &out_file, &diags));
+	ck_assert_ptr_nonnull(strstr(out.data, "\t# g: address . port, tcp\n"
+					       "\tset ipv4_g_ranges_tcp {\n"
+					       "\t\ttype ipv4_addr . inet_service\n"
+					       "\t\tflags interval\n"
+					       "\t\telements = {\n"
+					       "\t\t\t10.1.0.0/16 . 80-90,\t# n\n"
+					       "\t\t\t10.2.0.1-10.2.0.9 . 80,\n"
+					       "\t\t}\n"
+					       "\t}\n"));
+	ck_assert_ptr_nonnull(strstr(
+		out.data, "\t\tip daddr . tcp dport @ipv4_g_ranges_tcp accept comment \"rtsp\"\n"));
+}
+END_TEST
+
 START_TEST(what_is_left_is_rejected) {
 	model.policy.hooks[FW_FORWARD].verdict = FW_REJECT;
 	model.policy.log = (struct fw_log){true, "fw ", {0}};
@@ -373,15 +408,16 @@ static const char *error_ids(void) {
 }
 
 START_TEST(frames_are_checked) {
-	bool fine = fw_frame_check(nftables(), frame_of(frames[_i].frame), &diags);
+	struct fw_job job = job_of(nftables(), frames[_i].frame);
+	bool fine = fw_frame_check(&job, &diags);
 	ck_assert_str_eq(error_ids(), frames[_i].ids);
 	ck_assert_int_eq(fine, frames[_i].ids[0] == '\0');
 }
 END_TEST
 
 START_TEST(a_misspelt_placeholder_is_guessed) {
-	ck_assert(!fw_frame_check(
-		nftables(), frame_of("@header@\n@reset@\n@rules@\n@ruels@\n"), &diags));
+	struct fw_job job = job_of(nftables(), "@header@\n@reset@\n@rules@\n@ruels@\n");
+	ck_assert(!fw_frame_check(&job, &diags));
 	ck_assert_ptr_nonnull(diags.list.items[0]->hint);
 	ck_assert_ptr_nonnull(strstr(diags.list.items[0]->hint, "rules"));
 }
@@ -389,43 +425,200 @@ END_TEST
 
 START_TEST(a_bad_frame_emits_nothing) {
 	fw_buf_add_text(&out, "before");
-	ck_assert(!fw_emit(nftables(), model_policy(), frame_of("@rules@\n"), &out, &diags));
+	ck_assert(!emit(nftables(), "@rules@\n"));
 	ck_assert_str_eq(out.data, "before");
 }
 END_TEST
 
 /* ---- a backend that can do little ---- */
 
-static void emit_stub(const struct fw_policy *policy, struct fw_outputs *outputs) {
+static void emit_stub(const struct fw_policy *policy, const struct fw_options *options,
+	struct fw_outputs *outputs) {
+	(void)options;
 	fw_buf_add_text(fw_outputs_section(outputs, "two"), policy->name);
 	fw_buf_add_text(fw_outputs_section(outputs, "one"), "1\n");
 	fw_buf_add_text(fw_outputs_section(outputs, "two"), "\n");
+	fw_buf_add_text(fw_outputs_section(outputs, "sets"), "sets\n");
 }
 
-static bool check_stub(const struct fw_policy *policy, struct fw_diags *list) {
-	bool fine = strcmp(policy->name, "refused") != 0;
-	if (!fine) {
+static bool check_stub(
+	const struct fw_policy *policy, const struct fw_options *options, struct fw_diags *list) {
+	(void)options;
+	bool fine = strcmp(policy->name, "refused") != 0 && strcmp(policy->name, "mute") != 0;
+	if (strcmp(policy->name, "refused") == 0) {
 		fw_refusal(list, (struct fw_span){0}, "stub", "no");
 	}
 	return fine;
 }
 
-static const char *const stub_sections[] = {"one", "two", NULL};
-static const enum fw_support stub_support[] = {[FW_FEATURE_LOG] = FW_LOWERED};
+static struct fw_support_table support_stub(const struct fw_options *options) {
+	static const enum fw_support tables[][FW_FEATURE_LOG + 1] = {
+		{[FW_FEATURE_LOG] = FW_LOWERED},
+		{[FW_FEATURE_LOG] = FW_NATIVE, [FW_FEATURE_FORWARD] = FW_NATIVE},
+	};
+	bool better = strcmp(options->values[0], "better") == 0;
+	return (struct fw_support_table){tables[better], FW_LENGTH(tables[better])};
+}
+
+static const char *const stub_one[] = {"one", NULL};
+static const char *const stub_both[] = {"one", "two", NULL};
+static const struct fw_frame_spec stub_frames[] = {
+	{"both", stub_both, "@one@\n@two@\n"},
+	{"one", stub_one, "@one@\n"},
+	{0},
+};
+
+static const char *const stub_dialects[] = {"plain", "better", NULL};
+static const char *const stub_switch[] = {"off", "on", NULL};
+static const struct fw_option_spec stub_options[] = {
+	{"dialect", "what is said", stub_dialects},
+	{"sets", "a second file", stub_switch},
+};
+static const char *const stub_variants[] = {"dialect=better", NULL};
+
 static const struct fw_emitter stub = {
 	.abi = FW_EMITTER_ABI,
 	.name = "stub",
-	.sections = stub_sections,
-	.support = stub_support,
-	.support_count = FW_LENGTH(stub_support),
+	.summary = "what can do little",
+	.suffix = ".stub",
+	.frames = stub_frames,
+	.options = stub_options,
+	.option_count = FW_LENGTH(stub_options),
+	.variants = stub_variants,
+	.file = "sets",
+	.support = support_stub,
 	.check = check_stub,
 	.emit = emit_stub,
 };
 
+/* ---- options ---- */
+
+static const struct {
+	const char *text;
+	const char *dialect, *sets; /* what the options are then */
+	const char *id;		    /* of the error, or NULL */
+} settings[] = {
+	{"dialect=better", "better", "off", NULL},
+	{"dialect=plain", "plain", "off", NULL},
+	{"sets", "plain", "on", NULL},
+	{"sets=on", "plain", "on", NULL},
+	{"sets=off", "plain", "off", NULL},
+	{"dialect=worse", "plain", "off", "option-value"},
+	{"dialect=", "plain", "off", "option-value"},
+	{"dialect", "plain", "off", "option-value"},
+	{"dialect=better=", "plain", "off", "option-value"},
+	{"dialect =better", "plain", "off", "unknown-option"},
+	{"dialec=better", "plain", "off", "unknown-option"},
+	{"Sets", "plain", "off", "unknown-option"},
+	{"=on", "plain", "off", "unknown-option"},
+	{"", "plain", "off", "unknown-option"},
+};
+
+START_TEST(options_are_read) {
+	struct fw_options options;
+	fw_options_init(&options, &stub);
+	bool fine = fw_options_set(&options, &stub, settings[_i].text, &diags);
+	ck_assert_int_eq(fine, settings[_i].id == NULL);
+	ck_assert_str_eq(fw_options_get(&options, &stub, "dialect"), settings[_i].dialect);
+	ck_assert_str_eq(fw_options_get(&options, &stub, "sets"), settings[_i].sets);
+	ck_assert_int_eq(
+		fw_options_on(&options, &stub, "sets"), strcmp(settings[_i].sets, "on") == 0);
+	ck_assert_int_eq(fw_options_file(&options, &stub), fw_options_on(&options, &stub, "sets"));
+	if (!fine) {
+		ck_assert_str_eq(diags.list.items[0]->id, settings[_i].id);
+		ck_assert_int_eq(diags.list.items[0]->fault, FW_FAULT_USAGE);
+	}
+}
+END_TEST
+
+/* The last one counts, and one option leaves the others alone. */
+START_TEST(options_are_read_in_order) {
+	static const char *const texts[] = {"sets", "dialect=better", "dialect=plain"};
+	struct fw_options options;
+	fw_options_init(&options, &stub);
+	for (size_t i = 0; i < FW_LENGTH(texts); i++) {
+		ck_assert(fw_options_set(&options, &stub, texts[i], &diags));
+	}
+	ck_assert_ptr_eq(options.values[0], stub_dialects[0]);
+	ck_assert_ptr_eq(options.values[1], stub_switch[1]);
+}
+END_TEST
+
+START_TEST(options_are_guessed) {
+	static const char *const texts[][2] = {
+		{"dialekt=better", "dialect"}, {"dialect=beter", "better"}, {"x", "--long"}};
+	struct fw_options options;
+	fw_options_init(&options, &stub);
+	for (size_t i = 0; i < FW_LENGTH(texts); i++) {
+		ck_assert(!fw_options_set(&options, &stub, texts[i][0], &diags));
+		const char *hint = diags.list.items[i]->hint;
+		ck_assert_ptr_nonnull(hint);
+		ck_assert_ptr_nonnull(strstr(hint, texts[i][1]));
+	}
+}
+END_TEST
+
+START_TEST(a_backend_may_have_no_options) {
+	static const struct fw_emitter bare = {.name = "bare"};
+	struct fw_options options;
+	fw_options_init(&options, &bare);
+	ck_assert(!fw_options_set(&options, &bare, "sets", &diags));
+	ck_assert(!fw_options_file(&options, &bare));
+}
+END_TEST
+
+START_TEST(options_change_what_can_be_said) {
+	struct fw_options options;
+	fw_options_init(&options, &stub);
+	ck_assert_int_eq(fw_emitter_support(&stub, &options, FW_FEATURE_LOG), FW_LOWERED);
+	ck_assert_int_eq(fw_emitter_support(&stub, &options, FW_FEATURE_FORWARD), FW_NONE);
+	ck_assert(fw_options_set(&options, &stub, stub_variants[0], &diags));
+	ck_assert_int_eq(fw_emitter_support(&stub, &options, FW_FEATURE_LOG), FW_NATIVE);
+	ck_assert_int_eq(fw_emitter_support(&stub, &options, FW_FEATURE_FORWARD), FW_NATIVE);
+	ck_assert_int_eq(fw_emitter_support(&stub, &options, FW_FEATURE_HOP_LIMIT), FW_NONE);
+}
+END_TEST
+
+START_TEST(a_second_file_is_written_where_it_is_asked_for) {
+	struct fw_job job = job_of(&stub, "@one@\n@two@\n");
+	ck_assert(fw_emit(&job, model_policy(), &out, &out_file, &diags));
+	ck_assert_uint_eq(out_file.length, 0);
+	ck_assert(fw_options_set(&job.options, &stub, "sets", &diags));
+	ck_assert(fw_emit(&job, &model.policy, &out, &out_file, &diags));
+	ck_assert_str_eq(out_file.data, "sets\n");
+	ck_assert_str_eq(out.data, "1\ntest\n1\ntest\n");
+}
+END_TEST
+
+/* ---- frames of one backend ---- */
+
+START_TEST(a_frame_has_the_sections_of_its_name) {
+	struct fw_job job = job_of(&stub, "@one@\n");
+	ck_assert(!fw_emit(&job, model_policy(), &out, &out_file, &diags));
+	ck_assert_str_eq(diags.list.items[0]->id, "frame-placeholder-missing");
+	job.spec = fw_emitter_frame(&stub, "one");
+	ck_assert(fw_emit(&job, &model.policy, &out, &out_file, &diags));
+	ck_assert_str_eq(out.data, "1\n");
+	job.frame = frame_of("@one@\n@two@\n");
+	ck_assert(!fw_emit(&job, &model.policy, &out, &out_file, &diags));
+	ck_assert_str_eq(diags.list.items[1]->id, "frame-placeholder-unknown");
+	ck_assert_str_eq(
+		diags.list.items[1]->message, "frame 'one' of backend 'stub' has no section 'two'");
+}
+END_TEST
+
+START_TEST(frames_are_found_by_name) {
+	ck_assert_ptr_eq(fw_emitter_frame(&stub, "both"), &stub_frames[0]);
+	ck_assert_ptr_eq(fw_emitter_frame(&stub, "one"), &stub_frames[1]);
+	ck_assert_ptr_null(fw_emitter_frame(&stub, "on"));
+}
+END_TEST
+
+/* ---- support ---- */
+
 START_TEST(a_frame_is_filled_in_its_own_order) {
 	model.policy.log = (struct fw_log){true, "", {0}};
-	ck_assert(fw_emit(&stub, model_policy(), frame_of("#% own\n# kept\r\n@one@\n\n@two@\nlast"),
-		&out, &diags));
+	ck_assert(emit(&stub, "#% own\n# kept\r\n@one@\n\n@two@\nlast"));
 	ck_assert_str_eq(out.data, "# kept\n1\n\ntest\nlast\n");
 }
 END_TEST
@@ -439,7 +632,7 @@ START_TEST(what_a_backend_cannot_say_is_refused_once) {
 	model_flow(FW_INPUT, "x", "22/tcp")->limit = (struct fw_rate){10, FW_MINUTE, 5, true};
 	model.policy.hooks[FW_INPUT].verdict = FW_REJECT;
 	model.policy.hooks[FW_OUTPUT].verdict = FW_REJECT;
-	ck_assert(!fw_emit(&stub, model_policy(), frame_of("@one@\n@two@\n"), &out, &diags));
+	ck_assert(!emit(&stub, "@one@\n@two@\n"));
 	ck_assert_uint_eq(out.length, 0);
 	ck_assert_uint_eq(diags.errors, 3);
 	for (size_t i = 0; i < diags.list.count; i++) {
@@ -453,17 +646,85 @@ END_TEST
 
 START_TEST(check_has_its_say) {
 	model.policy.name = "refused";
-	ck_assert(!fw_emit(&stub, model_policy(), frame_of("@one@\n@two@\n"), &out, &diags));
+	ck_assert(!emit(&stub, "@one@\n@two@\n"));
 	ck_assert_str_eq(diags.list.items[0]->id, "stub");
 	ck_assert_uint_eq(out.length, 0);
 }
 END_TEST
 
+START_TEST(a_refusal_without_a_reason_is_one) {
+	model.policy.name = "mute";
+	ck_assert(!emit(&stub, "@one@\n@two@\n"));
+	ck_assert_str_eq(diags.list.items[0]->id, "refused");
+	ck_assert_uint_eq(out.length, 0);
+}
+END_TEST
+
+START_TEST(what_is_lowered_is_a_warning) {
+	model.policy.log = (struct fw_log){true, "", {0}};
+	ck_assert(emit(&stub, "@one@\n@two@\n"));
+	ck_assert_uint_eq(diags.warnings, 1);
+	ck_assert_str_eq(diags.list.items[0]->id, "lowered");
+	ck_assert_str_eq(diags.list.items[0]->message,
+		"backend 'stub' makes something stricter of a log of what is dropped");
+}
+END_TEST
+
+/* ---- plug-ins ---- */
+
+START_TEST(a_whole_plugin_is_fine) {
+	ck_assert(fw_plugin_check(&stub, "stub.so", &diags));
+	ck_assert_uint_eq(diags.errors, 0);
+}
+END_TEST
+
+/* Those that are built in follow the same rules, but have their frames in files. */
+START_TEST(built_in_backends_are_whole) {
+	for (size_t i = 0; fw_emitters[i] != NULL; i++) {
+		struct fw_frame_spec copies[FW_SECTIONS_MAX] = {0};
+		struct fw_emitter copy = *fw_emitters[i];
+		for (size_t j = 0; copy.frames[j].name != NULL; j++) {
+			ck_assert_uint_lt(j + 1, FW_LENGTH(copies));
+			ck_assert_ptr_null(copy.frames[j].text);
+			copies[j] = copy.frames[j];
+			copies[j].text = "";
+		}
+		copy.frames = copies;
+		ck_assert_msg(fw_plugin_check(&copy, copy.name, &diags), "%s",
+			diags.errors != 0 ? diags.list.items[0]->message : "");
+	}
+}
+END_TEST
+
 START_TEST(another_interface_is_refused) {
-	struct fw_emitter old = stub;
-	old.abi = FW_EMITTER_ABI + 1;
-	ck_assert(!fw_emit(&old, model_policy(), frame_of("@one@\n@two@\n"), &out, &diags));
-	ck_assert_str_eq(diags.list.items[0]->id, "backend-abi");
+	struct fw_emitter other = {.abi = FW_EMITTER_ABI + 1};
+	ck_assert(!fw_plugin_check(&other, "stub.so", &diags));
+	ck_assert_str_eq(diags.list.items[0]->id, "plugin-abi");
+	ck_assert_int_eq(diags.list.items[0]->fault, FW_FAULT_SYSTEM);
+}
+END_TEST
+
+/* The tests of the program try the other parts, with objects that are really loaded. */
+START_TEST(a_plugin_with_too_many_sections_is_refused) {
+	static const char *const many[] = {"a", "b", "c", "d", "e", "f", "g", "h", "i", NULL};
+	const struct fw_frame_spec one_frame[] = {{"many", many, "@a@\n"}, {0}};
+	struct fw_emitter other = stub;
+	other.frames = one_frame;
+	ck_assert(!fw_plugin_check(&other, "stub.so", &diags));
+	ck_assert_str_eq(
+		diags.list.items[0]->message, "plug-in 'stub.so' has no valid 'frames: sections'");
+}
+END_TEST
+
+START_TEST(a_folder_that_others_may_write_to_is_refused) {
+	char folder[] = "/tmp/flowfw-test-XXXXXX";
+	ck_assert_ptr_nonnull(mkdtemp(folder));
+	struct fw_plugins plugins = {0};
+	bool loaded = fw_plugins_load(&plugins, folder, &diags);
+	fw_plugins_fini(&plugins);
+	rmdir(folder);
+	ck_assert(!loaded);
+	ck_assert_str_eq(diags.list.items[0]->id, "plugin-unsafe");
 }
 END_TEST
 
@@ -474,6 +735,8 @@ START_TEST(backends_are_found_by_name) {
 		ck_assert_ptr_eq(fw_emitter_find(emitter->name), emitter);
 		ck_assert_uint_eq(emitter->abi, FW_EMITTER_ABI);
 		ck_assert(i == 0 || strcmp(fw_emitters[i - 1]->name, emitter->name) < 0);
+		ck_assert_ptr_eq(
+			fw_emitter_frame(emitter, emitter->frames[0].name), emitter->frames);
 	}
 	for (size_t i = 0; i < FW_SUPPORT_COUNT; i++) {
 		ck_assert_ptr_nonnull(fw_support_names[i]);
@@ -491,6 +754,7 @@ int main(void) {
 	tcase_add_test(tests, interfaces_and_exceptions_are_written);
 	tcase_add_test(tests, limits_per_source_are_meters);
 	tcase_add_test(tests, what_is_left_is_rejected);
+	tcase_add_test(tests, a_newer_kernel_takes_ranges_with_ports);
 	tcase_add_loop_test(tests, long_sets_have_no_names, 0, (int)FW_LENGTH(lengths));
 	tcase_add_test(tests, names_cannot_become_rules);
 	tcase_add_loop_test(tests, texts_are_quoted, 0, (int)FW_LENGTH(quotings));
@@ -498,9 +762,23 @@ int main(void) {
 	tcase_add_test(tests, a_misspelt_placeholder_is_guessed);
 	tcase_add_test(tests, a_bad_frame_emits_nothing);
 	tcase_add_test(tests, a_frame_is_filled_in_its_own_order);
+	tcase_add_loop_test(tests, options_are_read, 0, (int)FW_LENGTH(settings));
+	tcase_add_test(tests, options_are_read_in_order);
+	tcase_add_test(tests, options_are_guessed);
+	tcase_add_test(tests, a_backend_may_have_no_options);
+	tcase_add_test(tests, options_change_what_can_be_said);
+	tcase_add_test(tests, a_second_file_is_written_where_it_is_asked_for);
+	tcase_add_test(tests, a_frame_has_the_sections_of_its_name);
+	tcase_add_test(tests, frames_are_found_by_name);
 	tcase_add_test(tests, what_a_backend_cannot_say_is_refused_once);
 	tcase_add_test(tests, check_has_its_say);
+	tcase_add_test(tests, a_refusal_without_a_reason_is_one);
+	tcase_add_test(tests, what_is_lowered_is_a_warning);
+	tcase_add_test(tests, a_whole_plugin_is_fine);
+	tcase_add_test(tests, built_in_backends_are_whole);
 	tcase_add_test(tests, another_interface_is_refused);
+	tcase_add_test(tests, a_plugin_with_too_many_sections_is_refused);
+	tcase_add_test(tests, a_folder_that_others_may_write_to_is_refused);
 	tcase_add_test(tests, backends_are_found_by_name);
 	suite_add_tcase(suite, tests);
 

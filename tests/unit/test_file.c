@@ -350,6 +350,34 @@ static const struct {
 	{"/dev/full", ENOSPC, EEXIST},
 };
 
+START_TEST(same_places_are_told) {
+	put(in_folder("file"), "");
+	put(in_folder("other"), "");
+	ck_assert_int_eq(mkdir(in_folder("sub"), 0755), 0);
+	ck_assert_int_eq(symlink("file", in_folder("link")), 0);
+	ck_assert_int_eq(symlink("sub/../missing", in_folder("dangling")), 0);
+	ck_assert_int_eq(link(in_folder("file"), in_folder("hard")), 0);
+	static const struct {
+		const char *a, *b;
+		bool same;
+	} pairs[] = {
+		{"file", "file", true}, {"file", "./file", true}, {"file", "sub/../file", true},
+		{"file", "link", true}, {"missing", "missing", true},
+		{"missing", "sub/../missing", true}, {"missing", "dangling", true},
+		{"file", "other", false}, {"file", "missing", false}, {"file", "sub/file", false},
+		{"file", "hard", false}, // each is replaced by its name
+		{"nowhere/file", "nowhere/file", false},
+		{"sub", "sub", false}, // nothing can be written there
+	};
+	for (size_t i = 0; i < FW_LENGTH(pairs); i++) {
+		const char *a = in_folder(pairs[i].a), *b = in_folder(pairs[i].b);
+		ck_assert_int_eq(fw_file_same_place(a, b), pairs[i].same);
+		ck_assert_int_eq(fw_file_same_place(b, a), pairs[i].same);
+	}
+	ck_assert(fw_file_same_place("/dev/null", "/dev/../dev/null"));
+}
+END_TEST
+
 START_TEST(bad_places_are_told) {
 	ck_assert_int_eq(mkdir(in_folder("sub"), 0755), 0);
 	put(in_folder("file"), "x");
@@ -609,6 +637,7 @@ static TCase *files_case(void) {
 	tcase_add_test(files, replace_works_relative_to_the_working_folder);
 	tcase_add_test(files, replace_follows_links);
 	tcase_add_loop_test(files, bad_places_are_told, 0, FW_LENGTH(bad_places));
+	tcase_add_test(files, same_places_are_told);
 	tcase_add_test(files, long_names_are_the_kernels_affair);
 	tcase_add_test(files, create_never_replaces);
 	tcase_add_test(files, create_is_won_by_one);

@@ -108,7 +108,7 @@ static void say_rule(const struct fw_nft_rule *rule) {
 }
 
 static const struct fw_nft_table *lower(void) {
-	return fw_nft_lower(&model.arena, model_policy());
+	return fw_nft_lower(&model.arena, model_policy(), FW_NFT_4_19);
 }
 
 static const struct fw_nft_chain *chain_of(const struct fw_nft_table *table, const char *name) {
@@ -359,6 +359,71 @@ START_TEST(own_ports_become_pairs_or_lists) {
 	const struct fw_nft_table *table = lower();
 	ck_assert_str_eq(flow_rules(table, "output"), own_ports[_i].rules);
 	ck_assert_str_eq(set_names(table), own_ports[_i].sets);
+}
+END_TEST
+
+/* A newer kernel takes pairs of ranges; what overlaps remains a set for each list. */
+static const struct {
+	const char *members;
+	const char *sets, *rules;
+	const char *elements; /* of the first set */
+} own_ranges[] = {
+	{"10.0.0.0/24@80/tcp,443/tcp,53/udp", "ipv4_g_ranges_tcp ipv4_g_ranges_udp",
+		"daddr.port4/6=ipv4_g_ranges_tcp > accept\n"
+		"daddr.port4/17=ipv4_g_ranges_udp > accept\n",
+		"10.0.0.0/24.80 10.0.0.0/24.443"},
+	{"10.0.0.1@5000-5016/tcp+udp,9/tcp+udp", "ipv4_g_ranges",
+		"daddr.port4/6=ipv4_g_ranges > accept\n"
+		"daddr.port4/17=ipv4_g_ranges > accept\n",
+		"10.0.0.1.9 10.0.0.1.5000-5016"},
+	{"10.0.0.0/24@80/tcp 10.0.1.0-10.0.1.9@443/tcp 10.0.0.7@1/tcp",
+		"ipv4_g_tcp ipv4_g_ranges_tcp",
+		"daddr.port4/6=ipv4_g_tcp > accept\n"
+		"daddr.port4/6=ipv4_g_ranges_tcp > accept\n",
+		"10.0.0.7.1"},
+	{"10.0.0.0/24@80/tcp 10.0.0.0/25@81/tcp 10.0.1.0/24@80/tcp",
+		"ipv4_g_ranges_tcp ipv4_g_tcp-80 ipv4_g_tcp-81",
+		"daddr.port4/6=ipv4_g_ranges_tcp > accept\n"
+		"daddr4=ipv4_g_tcp-80 dport/6=80 > accept\n"
+		"daddr4=ipv4_g_tcp-81 dport/6=81 > accept\n",
+		"10.0.1.0/24.80"},
+	/* The first overlaps the third, though the second ends before it. */
+	{"10.0.0.0/16@80/tcp 10.0.0.0/24@81/tcp 10.0.9.0/24@82/tcp 10.1.0.0/16@83/tcp",
+		"ipv4_g_ranges_tcp ipv4_g_tcp-80 ipv4_g_tcp-81 ipv4_g_tcp-82",
+		"daddr.port4/6=ipv4_g_ranges_tcp > accept\n"
+		"daddr4=ipv4_g_tcp-80 dport/6=80 > accept\n"
+		"daddr4=ipv4_g_tcp-81 dport/6=81 > accept\n"
+		"daddr4=ipv4_g_tcp-82 dport/6=82 > accept\n",
+		"10.1.0.0/16.83"},
+	{"10.0.0.0/24@80/tcp 10.0.0.0/24@80/udp", "ipv4_g_udp-80 ipv4_g_tcp-80",
+		"daddr4=ipv4_g_udp-80 dport/17=80 > accept\n"
+		"daddr4=ipv4_g_tcp-80 dport/6=80 > accept\n",
+		NULL},
+};
+
+static const char *element_words(const struct fw_nft_set *set) {
+	out.length = 0;
+	for (size_t i = 0; i < set->count; i++) {
+		say(i == 0 ? "" : " ");
+		fw_range_format(&set->elements[i].endpoint->range, &out);
+		say(".");
+		fw_ports_format(set->elements[i].ports, &out);
+	}
+	return out.data;
+}
+
+START_TEST(own_ports_become_ranges_for_newer_kernels) {
+	struct fw_flow *flow = model_flow(FW_OUTPUT, "x", "554/tcp");
+	flow->destination = model_side(model_set("g", own_ranges[_i].members), NULL);
+	flow->own_ports = true;
+	const struct fw_nft_table *table = fw_nft_lower(&model.arena, model_policy(), FW_NFT_5_6);
+	ck_assert_str_eq(flow_rules(table, "output"), own_ranges[_i].rules);
+	ck_assert_str_eq(set_names(table), own_ranges[_i].sets);
+	if (own_ranges[_i].elements != NULL) {
+		const struct fw_nft_set *first = table->sets[0];
+		ck_assert_str_eq(element_words(first), own_ranges[_i].elements);
+		ck_assert_int_eq(first->interval, strstr(first->name, "_ranges") != NULL);
+	}
 }
 END_TEST
 
@@ -662,6 +727,8 @@ int main(void) {
 	tcase_add_test(tests, a_group_is_excluded_with_all_its_members);
 	tcase_add_loop_test(tests, clauses_become_matches, 0, (int)FW_LENGTH(clauses));
 	tcase_add_loop_test(tests, own_ports_become_pairs_or_lists, 0, (int)FW_LENGTH(own_ports));
+	tcase_add_loop_test(
+		tests, own_ports_become_ranges_for_newer_kernels, 0, (int)FW_LENGTH(own_ranges));
 	tcase_add_test(tests, without_default_ports_plain_members_have_no_rule);
 	tcase_add_test(tests, own_ports_are_no_way_round_the_rest);
 	tcase_add_test(tests, other_flows_see_members_with_ports_too);
