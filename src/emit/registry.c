@@ -8,7 +8,10 @@
 #include "emit/registry.h"
 
 const struct fw_emitter *const fw_emitters[] = {
+	&fw_ip6tables_emitter,
+	&fw_iptables_emitter,
 	&fw_nftables_emitter,
+	&fw_pf_emitter,
 	NULL,
 };
 

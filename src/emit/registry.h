@@ -7,6 +7,9 @@
 
 #include "emit/emit.h"
 
+extern const struct fw_emitter fw_ip6tables_emitter;
+extern const struct fw_emitter fw_iptables_emitter;
 extern const struct fw_emitter fw_nftables_emitter;
+extern const struct fw_emitter fw_pf_emitter;
 
 #endif

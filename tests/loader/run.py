@@ -205,7 +205,7 @@ def case_profile(case):
     kept, words = [], words[1:]
     while words:
         word = words.pop(0)
-        if word in ("--frame", "--template", "-b"):
+        if word in ("--frame", "--template", "-b", "-O"):
             words.pop(0)
         else:
             kept.append(word)
