@@ -196,12 +196,13 @@ def ids_are_described():
 def options_are_described():
     """every long option of --help is in flowfw.1, and no other is"""
     page = PAGE_1.read_text(encoding="utf-8").partition(".Sh OPTIONS")[2].partition(".Sh THE FIRST LOAD")[0]
-    described = {option for head in re.findall(r"^\.It (.*Fl .*)$", page, re.M) for option in re.findall(r"\\-([a-z]+)", head)}
+    described = {option for head in re.findall(r"^\.It (.*Fl .*)$", page, re.M) for option in re.findall(r"Fl \\-((?:[a-z]|\\-)+)", head)}
+    described = {option.replace("\\-", "-") for option in described}
     helped = {"version"}
     for command in COMMANDS:
         process = program.flowfw(command, "--help")
         tap.equal(process.returncode, program.OK, f"{command} --help")
-        helped |= set(re.findall(r"^ +(?:-\w, )?--([a-z]+)", process.stdout, re.M))
+        helped |= set(re.findall(r"^ +(?:-\w, )?--([a-z-]+)", process.stdout, re.M))
     tap.equal("\n".join(sorted(described)), "\n".join(sorted(helped)), "options")
 
 

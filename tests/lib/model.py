@@ -4,6 +4,7 @@
 Knows what the shipped profiles use and the groups of a test's own site; not the whole language.
 """
 
+import functools
 import ipaddress
 import re
 from dataclasses import dataclass
@@ -25,7 +26,9 @@ Loader.yaml_implicit_resolvers = {
 }
 
 
+@functools.cache
 def read(path):
+    """A document, for reading only: it is kept."""
     return yaml.load(Path(path).read_text(encoding="utf-8-sig"), Loader)
 
 

@@ -148,7 +148,7 @@ def diagnostic_ids():
     }
     tested = set()
     for relative in files():
-        if relative.parts[:2] in {("tests", "golden"), ("tests", "cli")} and relative.name != "args":
+        if relative.parts[:2] in {("tests", "golden"), ("tests", "cli"), ("tests", "plugin")} and relative.name != "args":
             tested |= set(re.findall(r"\[([a-z][a-z0-9-]*)\]", text_of(relative)))
         elif relative.parts[:2] in {("tests", "unit"), ("tests", "kernel")}:  # what no profile can bring about
             tested |= set(re.findall(r'"([a-z][a-z0-9-]*)"', text_of(relative)))

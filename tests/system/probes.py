@@ -17,6 +17,7 @@ ANY = {socket.AF_INET: "0.0.0.0", socket.AF_INET6: "::"}
 SETTLE = 0.05  # what was not stopped has long arrived: there is no distance, and packets keep their order
 
 receivers = {}  # (family, protocol, port) -> listening or bound socket
+echoed = {"count": 0}  # requests so far; their number is their flow's, and must be new
 kept = []  # the connection that connect_one() or accept_one() holds open
 
 
@@ -288,7 +289,8 @@ def echo(source, destination, count, seconds=0.5):
         sock.bind((source, 0))
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
         sock.settimeout(seconds)
-        first = time.monotonic_ns() & 0x7FFF
+        first = 1 + echoed["count"]
+        echoed["count"] += count
         for number in range(first, first + count):
             packet = struct.pack("!BBHHH", request, 0, 0, number, 1)
             if not version6:  # the kernel fills in ICMPv6's

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The small network of the system tests: a device, an operator, a camera and a stranger on one switch."""
 
+import forms
 import netns
 
 DEVICE4, DEVICE6 = "192.0.2.1", "2001:db8::1"
@@ -36,9 +37,10 @@ GROUPS = {
 
 
 class World:
-    """The hosts, wired up. Everything may talk to everything until the device gets rules."""
+    """The hosts, wired up. Everything may talk to everything until the device gets rules, in one form or another."""
 
     def __init__(self):
+        self.form = forms.FORMS[0]
         self.switch = netns.Switch()
         self.device, self.operator, self.camera, self.stranger = (
             netns.Host(name) for name in ("device", "operator", "camera", "stranger")
@@ -67,9 +69,9 @@ class World:
         """Who hears what is sent there: its owner, and the device for multicast."""
         return self.owners.get(address, self.device)
 
-    def load(self, rules):
-        """Gives the device a rule set, the way an admin would."""
-        self.device.run("nft", "-f", "-", text=rules)
+    def load(self, site):
+        """Gives the device the rules of a site, the way an admin would."""
+        self.form.load(self.device, self.form.make(site))
 
     def unload(self):
-        self.device.run("nft", "flush", "ruleset")
+        self.form.unload(self.device)
