@@ -90,8 +90,21 @@ static bool is_stdout(const char *path) {
 	return strcmp(path, "-") == 0;
 }
 
+/* What is written must not take the place of what it is made from. */
+static void check_input(struct fw_run *run, const char *output) {
+	const char *profile = run->request.profile;
+
+	if (output != NULL && !is_stdout(output) && profile != NULL && access(profile, F_OK) == 0 &&
+		fw_file_same_place(profile, output)) {
+		fw_usage(&run->diags, "option-conflict",
+			"the output would take the place of the profile '%s'", profile);
+	}
+}
+
 static void check_outputs(struct fw_run *run, const struct arguments *arguments) {
 	const char *rules = arguments->outputs[RULES].path, *sets = arguments->outputs[SETS].path;
+	check_input(run, rules);
+	check_input(run, sets);
 	if (arguments->check && (is_stdout(rules) || (sets != NULL && is_stdout(sets)))) {
 		fw_usage(&run->diags, "option-conflict",
 			"--check compares with files; name each with --output or --ipset-output");
