@@ -57,3 +57,18 @@ void fw_buf_add_comment(struct fw_buf *buf, const char *text) {
 		text += hidden != 0 ? hidden : 1;
 	}
 }
+
+void fw_buf_add_header(struct fw_buf *buf, const struct fw_policy *policy) {
+	fw_buf_add_text(buf, "# flowfw: ");
+	fw_buf_add_comment(buf, policy->name);
+	if (policy->extends != NULL) {
+		fw_buf_add_text(buf, ", extends ");
+		fw_buf_add_comment(buf, policy->extends);
+	}
+	if (policy->title != NULL) {
+		fw_buf_add_text(buf, " (");
+		fw_buf_add_comment(buf, policy->title);
+		fw_buf_add_char(buf, ')');
+	}
+	fw_buf_add_char(buf, '\n');
+}

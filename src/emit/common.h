@@ -19,4 +19,7 @@ void fw_buf_add_quoted(struct fw_buf *buf, const char *text, size_t limit);
  */
 void fw_buf_add_comment(struct fw_buf *buf, const char *text);
 
+/** Adds the comment that every file begins with: whose rules it holds. */
+void fw_buf_add_header(struct fw_buf *buf, const struct fw_policy *policy);
+
 #endif

@@ -102,21 +102,6 @@ static const char *const programs[FW_FAMILY_COUNT] = {
 	[FW_IPV6] = "ip6tables",
 };
 
-static void add_header(struct fw_buf *out, const struct fw_policy *policy) {
-	fw_buf_add_text(out, "# flowfw: ");
-	fw_buf_add_comment(out, policy->name);
-	if (policy->extends != NULL) {
-		fw_buf_add_text(out, ", extends ");
-		fw_buf_add_comment(out, policy->extends);
-	}
-	if (policy->title != NULL) {
-		fw_buf_add_text(out, " (");
-		fw_buf_add_comment(out, policy->title);
-		fw_buf_add_char(out, ')');
-	}
-	fw_buf_add_char(out, '\n');
-}
-
 /* What leads packets into the chains, in words for a shell and for a file of the whole table. */
 static void add_hooks(struct fw_ipt *ipt, struct fw_outputs *out) {
 	struct fw_buf *usage = fw_outputs_section(out, "usage");
@@ -152,12 +137,12 @@ static void emit_family(
 	};
 	struct fw_buf *header = fw_outputs_section(out, "header");
 
-	add_header(header, policy);
+	fw_buf_add_header(header, policy);
 	add_hooks(&ipt, out);
 	if (ipset) {
 		fw_buf_add_text(
 			header, "# Needs its sets, which come first: ipset restore -file SETS\n");
-		add_header(ipt.sets, policy);
+		fw_buf_add_header(ipt.sets, policy);
 		fw_buf_printf(ipt.sets, "# Sets for %s. Load: ipset restore -file FILE\n",
 			programs[family]);
 	}

@@ -528,21 +528,6 @@ static void add_table(struct fw_buf *out, const struct fw_nft_table *table) {
 	fw_buf_add_text(out, "}\n");
 }
 
-static void add_header(struct fw_buf *out, const struct fw_policy *policy) {
-	fw_buf_add_text(out, "# flowfw: ");
-	fw_buf_add_comment(out, policy->name);
-	if (policy->extends != NULL) {
-		fw_buf_add_text(out, ", extends ");
-		fw_buf_add_comment(out, policy->extends);
-	}
-	if (policy->title != NULL) {
-		fw_buf_add_text(out, " (");
-		fw_buf_add_comment(out, policy->title);
-		fw_buf_add_char(out, ')');
-	}
-	fw_buf_add_char(out, '\n');
-}
-
 /* Declaring a table before deleting it makes the deletion work the first time, too. */
 static void add_reset(struct fw_buf *out, const char *family, const char *table) {
 	static const char *const commands[] = {"table ", "delete table "};
@@ -562,7 +547,7 @@ static void emit_policy(
 	const char *oldest = fw_options_get(options, &fw_nftables_emitter, "kernel");
 	enum fw_nft_kernel kernel = strcmp(oldest, "5.6") == 0 ? FW_NFT_5_6 : FW_NFT_4_19;
 
-	add_header(fw_outputs_section(out, "header"), policy);
+	fw_buf_add_header(fw_outputs_section(out, "header"), policy);
 	add_reset(reset, "inet", FW_NFT_TABLE);
 	add_reset(reset, "ip", FW_NFT_NAT_TABLE);
 	add_reset(reset, "ip6", FW_NFT_NAT_TABLE);

@@ -501,18 +501,8 @@ static const char *const dialect_texts[] = {
 
 static void add_header(
 	struct fw_buf *out, const struct fw_policy *policy, enum fw_pf_dialect dialect) {
-	fw_buf_add_text(out, "# flowfw: ");
-	fw_buf_add_comment(out, policy->name);
-	if (policy->extends != NULL) {
-		fw_buf_add_text(out, ", extends ");
-		fw_buf_add_comment(out, policy->extends);
-	}
-	if (policy->title != NULL) {
-		fw_buf_add_text(out, " (");
-		fw_buf_add_comment(out, policy->title);
-		fw_buf_add_char(out, ')');
-	}
-	fw_buf_printf(out, "\n# For %s.\n", dialect_texts[dialect]);
+	fw_buf_add_header(out, policy);
+	fw_buf_printf(out, "# For %s.\n", dialect_texts[dialect]);
 }
 
 /* The power of two with room for a reload, so that it seldom changes. */

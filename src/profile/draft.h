@@ -344,6 +344,13 @@ void fw_library_missing(struct fw_diags *diags);
 
 /** Gives the draft its meaning: states of services, flows, sets. */
 void fw_resolve(struct draft *draft, const struct fw_request *request, struct fw_profile *profile);
+/** What a service asks of a packet's headers; any one of them will do. */
+struct clauses {
+	struct fw_clause *items;
+	size_t count;
+};
+
+struct clauses fw_resolve_clauses(struct draft *draft, const struct service *service);
 /** The tables for `list`. */
 void fw_rows(struct draft *draft, struct fw_profile *profile);
 /** Warnings about what is valid and probably not meant. */
