@@ -85,6 +85,25 @@ static void add_icmp_clause(struct draft *draft, const struct service *service,
 	};
 }
 
+/*
+ * IPv6 has MLD instead of IGMP, and what are protocols of their own in IPv4 are headers on the way
+ * to the protocol there (RFC 8200 section 4, RFC 4302, RFC 6275): no kernel hands them to a match.
+ */
+static bool is_ipv4_only(size_t protocol) {
+	switch (protocol) {
+	case IPPROTO_HOPOPTS:
+	case IPPROTO_IGMP:
+	case IPPROTO_ROUTING:
+	case IPPROTO_FRAGMENT:
+	case IPPROTO_AH:
+	case IPPROTO_DSTOPTS:
+	case IPPROTO_MH:
+		return true;
+	default:
+		return false;
+	}
+}
+
 static void add_protocol_clauses(const struct service *service, struct clauses *clauses) {
 	bool seen[UINT8_MAX + 1] = {false};
 
@@ -95,8 +114,7 @@ static void add_protocol_clauses(const struct service *service, struct clauses *
 		if (seen[protocol]) {
 			clauses->items[clauses->count++] = (struct fw_clause){
 				.protocol = (uint8_t)protocol,
-				/* IGMP is IPv4's; IPv6 has MLD. */
-				.family = protocol == IPPROTO_IGMP ? FW_IPV4 : FW_FAMILY_NONE};
+				.family = is_ipv4_only(protocol) ? FW_IPV4 : FW_FAMILY_NONE};
 		}
 	}
 }

@@ -514,6 +514,9 @@ def make(family, number):
     return (ipaddress.IPv4Address if family == 4 else ipaddress.IPv6Address)(number)
 
 
+IPV4_ONLY = {0, PROTOCOLS["igmp"], 43, 44, PROTOCOLS["ah"], 60, 135}
+
+
 class Prober:
     """Packets of a host with `own` addresses and `interfaces` (names), deterministic by its seed."""
 
@@ -568,9 +571,10 @@ class Prober:
         return found
 
     def unseen(self, packet):
-        """Whether no network has such a packet: from the host to itself, which goes over loopback; IGMP over IPv6."""
+        """Whether no network has such a packet: from the host to itself, which goes over loopback; IGMP over IPv6, or
+        what is no protocol there but a header in front of one (RFC 8200 section 4)."""
         to_itself = packet.source in self.own and packet.destination in self.own
-        return to_itself or (packet.protocol, packet.family) == (PROTOCOLS["igmp"], 6)
+        return to_itself or (packet.family == 6 and packet.protocol in IPV4_ONLY)
 
     def pick(self, choices, family):
         return self.random.choice([choice for choice in choices if choice.version == family])
