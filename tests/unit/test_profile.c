@@ -281,9 +281,8 @@ START_TEST(the_tunnel_keeps_what_else_is_asked) {
 END_TEST
 
 START_TEST(a_closed_folder_is_no_absent_one) {
-	if (geteuid() != 0 || setegid(65534) != 0) {
-		return;
-	}
+	/* Root may read everything, so it takes another's place; anybody else stays who he is. */
+	bool root = geteuid() == 0;
 	char path[300];
 	struct fw_profile profile;
 	char closed[] = "/tmp/flowfw-test-XXXXXX";
@@ -299,11 +298,16 @@ START_TEST(a_closed_folder_is_no_absent_one) {
 	FW_VEC_ADD(&library.folders, open_folder);
 	snprintf(path, sizeof(path), "%s/services", folder);
 	ck_assert_int_eq(chmod(path, 0755), 0);
-	ck_assert_int_eq(seteuid(65534), 0);
+	if (root) {
+		ck_assert_int_eq(setegid(65534), 0);
+		ck_assert_int_eq(seteuid(65534), 0);
+	}
 	bool loaded = fw_profile_load(
 		&arena, &library, &(struct fw_request){.profile = "product"}, &profile, &diags);
-	ck_assert_int_eq(seteuid(0), 0);
-	ck_assert_int_eq(setegid(0), 0);
+	if (root) {
+		ck_assert_int_eq(seteuid(0), 0);
+		ck_assert_int_eq(setegid(0), 0);
+	}
 	ck_assert(!loaded);
 	ck_assert(warned("unreadable-file"));
 	ck_assert(warned("unreadable-folder"));
