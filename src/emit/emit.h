@@ -16,7 +16,7 @@
 
 /** Changes whenever this header, or one below it, does in a way that a plug-in would notice. A
  * feature more at the end of enum fw_feature is none: it counts as FW_NONE. */
-enum { FW_EMITTER_ABI = 1 };
+enum { FW_EMITTER_ABI = 2 };
 
 /** How a backend says a feature. FW_LOWERED is stricter than written, never looser. */
 enum fw_support { FW_NONE, FW_LOWERED, FW_NATIVE };

@@ -258,20 +258,26 @@ static void add_exceptions(const struct setting *setting, struct draft *draft,
 	}
 }
 
-/* One rule for each interface and header. */
+/* The names, or one that is NULL where any interface will do. */
+static struct fw_names each_name(const struct fw_names *names) {
+	static const char *const any[] = {NULL};
+
+	return names->count != 0 ? *names : (struct fw_names){any, 1};
+}
+
+/* One rule for each pair of interfaces and header. */
 static void add_rules(
 	const struct setting *setting, struct draft *draft, struct fw_ipt_headers headers) {
 	const struct fw_flow *flow = setting->flow;
-	static const char *const any[] = {NULL};
-	const char *const *names = flow->interface_count != 0 ? flow->interfaces : any;
-	size_t count = flow->interface_count != 0 ? flow->interface_count : 1;
-	const char **name = flow->hook == FW_OUTPUT ? &draft->rule.out : &draft->rule.in;
+	const struct fw_names in = each_name(&flow->in_interfaces);
+	const struct fw_names out = each_name(&flow->out_interfaces);
 
 	draft->rule.target = fw_ipt_jump(setting->ipt, draft->target);
 	for (size_t i = 0; i < headers.count; i++) {
 		draft->rule.header = headers.items[i];
-		for (size_t j = 0; j < count; j++) {
-			*name = names[j];
+		for (size_t j = 0; j < in.count * out.count; j++) {
+			draft->rule.in = in.items[j / out.count];
+			draft->rule.out = out.items[j % out.count];
 			fw_ipt_add_rule(setting->ipt->rules, &draft->rule);
 		}
 	}

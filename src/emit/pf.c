@@ -155,7 +155,8 @@ static void add_list(
 }
 
 static void add_interface(struct fw_buf *out, const struct fw_pf_rule *rule, size_t at) {
-	fw_buf_add_text(out, rule->flow->interfaces[at]);
+	fw_buf_add_text(
+		out, (rule->in ? rule->flow->in_interfaces : rule->flow->out_interfaces).items[at]);
 }
 
 /* `80` or `8000:8010` */
@@ -302,12 +303,12 @@ static const char *inline_name(const struct fw_pf_rule *rule) {
 static void add_rule(
 	struct fw_buf *out, const struct fw_pf_rule *rule, enum fw_pf_dialect dialect) {
 	const struct fw_flow *flow = rule->flow;
-	bool on = flow->interface_count != 0 && (rule->in || flow->hook == FW_OUTPUT);
+	const struct fw_names *on = rule->in ? &flow->in_interfaces : &flow->out_interfaces;
 	const char *name = inline_name(rule);
 
 	fw_buf_add_text(out, rule->in ? "pass in" : "pass out");
 	fw_buf_add_text(out, flow->log.on ? " log quick" : " quick");
-	add_words(out, "on", rule, on ? flow->interface_count : 0, add_interface);
+	add_words(out, "on", rule, on->count, add_interface);
 	if (rule->family != FW_FAMILY_NONE) {
 		fw_buf_add_char(out, ' ');
 		fw_buf_add_text(out, family_words[rule->family]);

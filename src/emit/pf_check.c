@@ -324,8 +324,11 @@ bool fw_pf_check(
 	check_log(&check, &policy->log, policy->log_span, "");
 	for (size_t i = 0; i < policy->flow_count; i++) {
 		const struct fw_flow *flow = &policy->flows[i];
-		for (size_t j = 0; j < flow->interface_count; j++) {
-			check_interface(&check, flow, flow->interfaces[j]);
+		for (size_t j = 0; j < flow->in_interfaces.count; j++) {
+			check_interface(&check, flow, flow->in_interfaces.items[j]);
+		}
+		for (size_t j = 0; j < flow->out_interfaces.count; j++) {
+			check_interface(&check, flow, flow->out_interfaces.items[j]);
 		}
 		for (size_t j = 0; j < flow->clause_count; j++) {
 			check_clause(&check, flow, &flow->clauses[j]);

@@ -485,8 +485,10 @@ static size_t at_least_one(size_t count) {
  * sources only, one source always meets the same.
  */
 static size_t kernel_rules(const struct fw_pf_rule *rule) {
-	size_t sources = rule->flow->limit.per_source ? 1 : rule->source.count;
-	return sources * rule->destination.count * at_least_one(rule->flow->interface_count) *
+	const struct fw_flow *flow = rule->flow;
+	const struct fw_names *on = rule->in ? &flow->in_interfaces : &flow->out_interfaces;
+	size_t sources = flow->limit.per_source ? 1 : rule->source.count;
+	return sources * rule->destination.count * at_least_one(on->count) *
 	       at_least_one(rule->port_count) * at_least_one(rule->source_port_count) *
 	       at_least_one(rule->type_count);
 }

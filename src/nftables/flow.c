@@ -96,14 +96,12 @@ struct setting {
 	struct ways source, destination;
 };
 
-static void add_interfaces(struct matches *matches, const struct fw_flow *flow) {
-	if (flow->interface_count != 0) {
+static void add_names(
+	struct matches *matches, enum fw_nft_match_kind kind, const struct fw_names *names) {
+	if (names->count != 0) {
 		fw_nft_add_match(matches,
 			(struct fw_nft_match){
-				.kind = flow->hook == FW_OUTPUT ? FW_NFT_OIFNAME : FW_NFT_IIFNAME,
-				.names = flow->interfaces,
-				.count = flow->interface_count,
-			});
+				.kind = kind, .names = names->items, .count = names->count});
 	}
 }
 
@@ -199,7 +197,8 @@ static void add_setting(
 	for (size_t s = 0; s < setting->source.count; s++) {
 		for (size_t d = 0; d < setting->destination.count; d++) {
 			struct matches matches = {0};
-			add_interfaces(&matches, flow);
+			add_names(&matches, FW_NFT_IIFNAME, &flow->in_interfaces);
+			add_names(&matches, FW_NFT_OIFNAME, &flow->out_interfaces);
 			add_side(lowering, &matches, source, &flow->source,
 				&setting->source.items[s]);
 			add_side(lowering, &matches, destination, &flow->destination,

@@ -114,7 +114,7 @@ struct fw_nft_statement {
 	const char *text;
 };
 
-enum { FW_NFT_MATCHES_MAX = 10, FW_NFT_STATEMENTS_MAX = 4 };
+enum { FW_NFT_MATCHES_MAX = 12, FW_NFT_STATEMENTS_MAX = 4 };
 
 struct fw_nft_rule {
 	const struct fw_nft_match *matches;

@@ -25,6 +25,9 @@ const char *const fw_feature_names[FW_FEATURE_COUNT] = {
 	[FW_FEATURE_ICMP_CODE] = "icmp-code",
 	[FW_FEATURE_PROTOCOL] = "protocol",
 	[FW_FEATURE_HOP_LIMIT] = "hop-limit",
+	[FW_FEATURE_FORWARDING] = "port-forwarding",
+	[FW_FEATURE_MASQUERADE] = "masquerade",
+	[FW_FEATURE_HAIRPIN] = "hairpin",
 };
 
 const char *const fw_feature_texts[FW_FEATURE_COUNT] = {
@@ -44,6 +47,9 @@ const char *const fw_feature_texts[FW_FEATURE_COUNT] = {
 	[FW_FEATURE_ICMP_CODE] = "ICMP codes",
 	[FW_FEATURE_PROTOCOL] = "a protocol other than TCP, UDP and ICMP",
 	[FW_FEATURE_HOP_LIMIT] = "a hop limit",
+	[FW_FEATURE_FORWARDING] = "ports forwarded to devices",
+	[FW_FEATURE_MASQUERADE] = "masquerade",
+	[FW_FEATURE_HAIRPIN] = "hairpin",
 };
 
 /* Who is told, and about which flow; `seen` keeps one flow from telling the same twice. */
@@ -122,7 +128,7 @@ static void walk_flow(struct walk *walk) {
 	if (flow->log.on) {
 		uses(walk, FW_FEATURE_FLOW_LOG, flow->span);
 	}
-	if (flow->interface_count != 0) {
+	if (flow->in_interfaces.count != 0 || flow->out_interfaces.count != 0) {
 		uses(walk, FW_FEATURE_INTERFACE, flow->span);
 	}
 	walk_side(walk, &flow->source, flow->own_ports && peers == &flow->source);
@@ -149,6 +155,16 @@ void fw_policy_features(const struct fw_policy *policy,
 	}
 	if (policy->counters) {
 		used(context, FW_FEATURE_COUNTERS, (struct fw_span){0}, NULL);
+	}
+	const struct fw_translation *translation = &policy->translation;
+	if (translation->forwarding_count != 0) {
+		used(context, FW_FEATURE_FORWARDING, translation->forwarding_span, NULL);
+	}
+	if (translation->masqueraded != NULL) {
+		used(context, FW_FEATURE_MASQUERADE, translation->masquerade_span, NULL);
+	}
+	if (translation->hairpin != NULL) {
+		used(context, FW_FEATURE_HAIRPIN, translation->hairpin_span, NULL);
 	}
 	for (size_t i = 0; i < policy->flow_count; i++) {
 		struct walk walk = {.used = used, .context = context, .flow = &policy->flows[i]};

@@ -21,6 +21,12 @@ const char *const fw_verdict_names[FW_VERDICT_COUNT] = {
 	[FW_UNTOUCHED] = "untouched",
 };
 
+const char *const fw_position_names[FW_POSITION_COUNT] = {
+	[FW_HOST] = "host",
+	[FW_GATEWAY] = "gateway",
+	[FW_CLIENT] = "client",
+};
+
 const char *const fw_importance_names[FW_IMPORTANCE_COUNT] = {
 	[FW_REQUIRED] = "required",
 	[FW_RECOMMENDED] = "recommended",
@@ -37,7 +43,7 @@ const char *const fw_provenance_names[FW_PROVENANCE_COUNT] = {
 };
 
 const struct fw_side *fw_flow_peers(const struct fw_flow *flow) {
-	return flow->hook == FW_INPUT ? &flow->source : &flow->destination;
+	return flow->hook == FW_INPUT || flow->inbound ? &flow->source : &flow->destination;
 }
 
 bool fw_side_has_family(const struct fw_side *side, enum fw_family family) {
@@ -89,15 +95,14 @@ bool fw_flow_has_family(const struct fw_flow *flow, enum fw_family family) {
 	return false;
 }
 
-static int compare_interfaces(const struct fw_flow *a, const struct fw_flow *b) {
-	for (size_t i = 0; i < a->interface_count && i < b->interface_count; i++) {
-		int order = strcmp(a->interfaces[i], b->interfaces[i]);
+static int compare_names(const struct fw_names *a, const struct fw_names *b) {
+	for (size_t i = 0; i < a->count && i < b->count; i++) {
+		int order = strcmp(a->items[i], b->items[i]);
 		if (order != 0) {
 			return order;
 		}
 	}
-	return (a->interface_count > b->interface_count) -
-	       (a->interface_count < b->interface_count);
+	return (a->count > b->count) - (a->count < b->count);
 }
 
 /* Flows that are alike in all of this keep the order they came in: that of their addresses. */
@@ -113,7 +118,13 @@ static int compare_flows(const void *left, const void *right) {
 	}
 	int order = strcmp(a->service, b->service);
 	if (order == 0) {
-		order = compare_interfaces(a, b);
+		order = (int)b->inbound - (int)a->inbound;
+	}
+	if (order == 0) {
+		order = compare_names(&a->in_interfaces, &b->in_interfaces);
+	}
+	if (order == 0) {
+		order = compare_names(&a->out_interfaces, &b->out_interfaces);
 	}
 	return order != 0 ? order : (a > b) - (a < b);
 }
@@ -175,6 +186,32 @@ static void collect_sets(struct fw_arena *arena, struct fw_policy *policy) {
 	policy->set_count = list.count;
 }
 
+static int compare_forwardings(const void *left, const void *right) {
+	const struct fw_forwarding *a = left;
+	const struct fw_forwarding *b = right;
+
+	if (a->family != b->family) {
+		return a->family < b->family ? -1 : 1;
+	}
+	int order = strcmp(a->service, b->service);
+	if (order != 0) {
+		return order;
+	}
+	return a->protocol != b->protocol ? (int)a->protocol - (int)b->protocol
+					  : (int)a->outside_port - (int)b->outside_port;
+}
+
+static void sort_forwardings(struct fw_arena *arena, struct fw_translation *translation) {
+	size_t count = translation->forwarding_count;
+	if (count == 0) {
+		return;
+	}
+	struct fw_forwarding *sorted = FW_ARENA_ARRAY(arena, struct fw_forwarding, count);
+	memcpy(sorted, translation->forwardings, count * sizeof(*sorted));
+	qsort(sorted, count, sizeof(*sorted), compare_forwardings);
+	translation->forwardings = sorted;
+}
+
 void fw_policy_finish(struct fw_arena *arena, struct fw_policy *policy, const struct fw_flow *flows,
 	size_t flow_count) {
 	const struct fw_flow **sorted = FW_ARENA_ARRAY(arena, const struct fw_flow *, flow_count);
@@ -196,4 +233,5 @@ void fw_policy_finish(struct fw_arena *arena, struct fw_policy *policy, const st
 	policy->flows = ordered;
 	policy->flow_count = kept;
 	collect_sets(arena, policy);
+	sort_forwardings(arena, &policy->translation);
 }

@@ -92,10 +92,13 @@ struct fw_members {
 };
 
 /**
- * A resolved group, named as the group, [a-z][a-z0-9-]* of at most FW_NAME_MAX; or, where
- * `literal`, addresses that a service lists itself: `SERVICE` for its peers, `SERVICE_local` for
- * its own end, `SERVICE_except` for what it excludes. No two sets of a policy have the same name
- * and `literal`.
+ * A resolved group, named as the group, [a-z][a-z0-9-]* of at most FW_NAME_MAX, or `DEVICE.GROUP`
+ * where devices behind a gateway mean different things by it; or, where `literal`, addresses that
+ * no group names: `SERVICE` for the peers that a service lists itself, `SERVICE_local` for its own
+ * end, `SERVICE_except` for what it excludes, each with `DEVICE.` before it where devices differ;
+ * `SERVICE_devices.DEVICE` for the devices from DEVICE on that a flow is for, if not for all
+ * (those are the group `devices`); `nat_masquerade` and `nat_hairpin` of a translation. No two sets
+ * of a policy have the same name and `literal`.
  */
 struct fw_set {
 	const char *name;
@@ -117,6 +120,12 @@ struct fw_side {
 	const struct fw_set *except; /* or NULL */
 };
 
+/** Names of interfaces, sorted, each once. */
+struct fw_names {
+	const char *const *items;
+	size_t count;
+};
+
 struct fw_log {
 	bool on;
 	const char *prefix;  /* printable ASCII, no quote or backslash, FW_LOG_PREFIX_MAX at most */
@@ -131,21 +140,61 @@ struct fw_flow {
 	struct fw_span span; /* where a person would change it */
 	enum fw_hook hook;
 	struct fw_side source, destination;
-	/** Names of interfaces, sorted; in-interface for input, out-interface for output. count 0:
-	 * any. */
-	const char *const *interfaces;
-	size_t interface_count;
+	/** count 0: any. A packet of input has an in-interface alone, one of output an
+	 * out-interface alone, one that is forwarded has both. */
+	struct fw_names in_interfaces, out_interfaces;
+	bool inbound; /* of forward: to a device from its peers, who are the source then */
 	/** Any of these. With `own_ports`, for those members of the peer side that have no ports of
 	 * their own. */
 	const struct fw_clause *clauses;
 	size_t clause_count;
-	/** Members of the peer side (source for input, else destination) that bring ports are
-	 * allowed on those instead. */
+	/** Members of the peer side (fw_flow_peers) that bring ports are allowed on those instead.
+	 */
 	bool own_ports;
 	struct fw_rate limit; /* count 0: none */
 	struct fw_log log;
 	bool base; /* one of the rules under every profile */
 	enum fw_provenance provenance;
+};
+
+/* ---- translation: several devices behind one address ---- */
+
+/** A port of the outside address that is a device's own port in truth. */
+struct fw_forwarding {
+	const char *device;  /* its name */
+	const char *service; /* its id: the comment in every rule set */
+	enum fw_family family;
+	uint8_t protocol; /* IPPROTO_TCP or IPPROTO_UDP */
+	uint16_t outside_port;
+	struct fw_addr address; /* the device's, of `family` */
+	uint16_t port;
+	struct fw_span span;
+};
+
+/**
+ * What a gateway does to addresses, once a connection, at its first packet:
+ *
+ * - One that comes in on an interface of `entry` to an address of `outside_addresses`, and to the
+ *   protocol and outside port of a forwarding of that family, goes to the forwarding's address and
+ *   port. That is before the forward hook, whose flows see the device's own address and port.
+ * - One that was so translated, and comes from a member of `hairpin`, gets hairpin_address of its
+ *   family as its source, behind the forward hook, so that replies come back this way.
+ * - One from a member of `masqueraded` that leaves on an interface of `exit` gets the address of
+ *   that interface as its source, behind the forward hook.
+ */
+struct fw_translation {
+	bool on; /* a gateway: translation is its business, even where nothing is translated */
+	struct fw_names entry;			/* count 0: any */
+	struct fw_names exit;			/* not empty where `masqueraded` is */
+	const struct fw_set *outside_addresses; /* single addresses; or NULL: no forwardings */
+	/** By family, service, protocol and outside port; no two for the same outside port. */
+	const struct fw_forwarding *forwardings;
+	size_t forwarding_count;
+	const struct fw_set *masqueraded; /* IPv4 members only; or NULL */
+	const struct fw_set *hairpin;	  /* or NULL */
+	/** Of each family that `hairpin` has members of. */
+	struct fw_addr hairpin_address[FW_FAMILY_COUNT];
+	struct fw_span forwarding_span, masquerade_span, hairpin_span;
 };
 
 /** A packet in the words of `expect` and `explain`; what was not said is empty or -1. */
@@ -171,12 +220,19 @@ struct fw_hook_policy {
 	struct fw_span span;
 };
 
+/** What a machine is to the devices: one itself, the way to them, or who calls them. */
+enum fw_position { FW_POSITION_NONE, FW_HOST, FW_GATEWAY, FW_CLIENT };
+enum { FW_POSITION_COUNT = 4 };
+/** "host", "gateway", "client". */
+extern const char *const fw_position_names[FW_POSITION_COUNT];
+
 /** Everything is owned by the arena it was made in, and constant from then on. */
 struct fw_policy {
 	const char *name; /* the site's or profile's */
 	const char *title;
 	const char *extends; /* the shipped profile at the root, or NULL where that is the profile
 				itself */
+	enum fw_position position;
 	struct fw_hook_policy hooks[FW_HOOK_COUNT];
 	struct fw_log log; /* what no flow allows, before it is dropped */
 	struct fw_span log_span;
@@ -187,6 +243,7 @@ struct fw_policy {
 	/** By hook, base rules first, then by service. */
 	const struct fw_flow *flows;
 	size_t flow_count;
+	struct fw_translation translation;
 	const struct fw_expect *expects;
 	size_t expect_count;
 };
@@ -202,9 +259,9 @@ void fw_set_resolve(struct fw_set *set, struct fw_endpoint *endpoints, size_t co
 /** Puts sets into the policy's order, by name and literals last, and leaves out doubles. */
 void fw_sets_sort(const struct fw_set **sets, size_t *count);
 /**
- * Puts flows, and the sets they use, into canonical order. Leaves out flows that no packet can
- * match because of its family. Flows of one service and hook on the same interfaces keep their
- * order.
+ * Puts flows, the sets they use, and forwardings into canonical order. Leaves out flows that no
+ * packet can match because of its family. Flows of one service and hook on the same interfaces keep
+ * their order.
  */
 void fw_policy_finish(struct fw_arena *arena, struct fw_policy *policy, const struct fw_flow *flows,
 	size_t flow_count);
@@ -213,7 +270,8 @@ int fw_port_list_compare(const struct fw_port_list *a, const struct fw_port_list
 
 /* ---- asking it ---- */
 
-/** The side of a flow where the others are: source for input, destination else. */
+/** The side of a flow where the others are: the source for input and what is inbound, else the
+ * destination. */
 const struct fw_side *fw_flow_peers(const struct fw_flow *flow);
 /** Whether a side can hold an address of this family at all. */
 bool fw_side_has_family(const struct fw_side *side, enum fw_family family);
@@ -244,8 +302,11 @@ enum fw_feature {
 	FW_FEATURE_ICMP_CODE,
 	FW_FEATURE_PROTOCOL, /* protocols other than TCP, UDP, ICMP, ICMPv6 */
 	FW_FEATURE_HOP_LIMIT,
+	FW_FEATURE_FORWARDING, /* ports of the outside address that are devices' */
+	FW_FEATURE_MASQUERADE,
+	FW_FEATURE_HAIRPIN,
 };
-enum { FW_FEATURE_COUNT = FW_FEATURE_HOP_LIMIT + 1 };
+enum { FW_FEATURE_COUNT = FW_FEATURE_HAIRPIN + 1 };
 
 /** Short names for tables: "forward", "limit-source" … */
 extern const char *const fw_feature_names[FW_FEATURE_COUNT];

@@ -123,7 +123,7 @@ static struct fw_span open_span(
 
 /* A group that is not set warns by itself; this is for what the site says. */
 static void lint_open(struct draft *draft, const struct fw_flow *flow) {
-	if (flow->base || flow->hook != FW_INPUT || flow->interface_count != 0 ||
+	if (flow->base || flow->hook != FW_INPUT || flow->in_interfaces.count != 0 ||
 		!fw_side_is_open(&flow->source)) {
 		return;
 	}

@@ -420,8 +420,7 @@ static int compare_names(const void *left, const void *right) {
 }
 
 /* Kernel names of the interfaces a service names, sorted, each once. */
-static void resolve_interfaces(
-	struct draft *draft, const struct name_refs *refs, struct fw_flow *flow) {
+static struct fw_names resolve_interfaces(struct draft *draft, const struct name_refs *refs) {
 	FW_VEC(const char *) names = {0};
 
 	for (size_t i = 0; i < refs->count; i++) {
@@ -439,16 +438,16 @@ static void resolve_interfaces(
 	if (names.count != 0) {
 		qsort(names.items, names.count, sizeof(*names.items), compare_names);
 	}
+	size_t count = 0;
 	for (size_t i = 0; i < names.count; i++) {
-		size_t count = flow->interface_count;
 		if (count == 0 || strcmp(kept[count - 1], names.items[i]) != 0) {
-			kept[flow->interface_count++] = names.items[i];
+			kept[count++] = names.items[i];
 		}
 	}
 	/* None at all would mean every interface. */
-	assert(refs->count == 0 || flow->interface_count != 0 || draft->diags->errors != 0);
-	flow->interfaces = kept;
+	assert(refs->count == 0 || count != 0 || draft->diags->errors != 0);
 	FW_VEC_FINI(&names);
+	return (struct fw_names){kept, count};
 }
 
 static struct fw_log resolve_log(const struct draft *draft, const struct log_setting *log) {
@@ -507,7 +506,7 @@ static void add_flows(struct resolver *resolver, struct service *service) {
 	if (service->on_switch == SWITCH_ECHO && !draft->base.echo_limited) {
 		flow.limit = (struct fw_rate){0};
 	}
-	resolve_interfaces(draft, &service->interfaces, &flow);
+	const struct fw_names interfaces = resolve_interfaces(draft, &service->interfaces);
 	flow.hook = input ? FW_INPUT : FW_OUTPUT;
 	if (!service->broken && !fw_flow_has_family(&flow, FW_IPV4) &&
 		!fw_flow_has_family(&flow, FW_IPV6)) {
@@ -519,10 +518,13 @@ static void add_flows(struct resolver *resolver, struct service *service) {
 	}
 	if (service->direction != DIRECTION_OUTPUT) {
 		flow.hook = FW_INPUT;
+		flow.in_interfaces = interfaces;
 		FW_VEC_ADD(&resolver->flows, flow);
 	}
 	if (service->direction != DIRECTION_INPUT) {
 		flow.hook = FW_OUTPUT;
+		flow.in_interfaces = (struct fw_names){0};
+		flow.out_interfaces = interfaces;
 		FW_VEC_ADD(&resolver->flows, flow);
 	}
 }
@@ -602,7 +604,7 @@ static void add_vpn_flow(
 		flow.source.except = resolve_except(draft, service);
 	}
 	struct name_ref name = {vpn->name, vpn->span};
-	resolve_interfaces(draft, &(struct name_refs){&name, 1, vpn->span}, &flow);
+	flow.in_interfaces = resolve_interfaces(draft, &(struct name_refs){&name, 1, vpn->span});
 	FW_VEC_ADD(&resolver->flows, flow);
 }
 
@@ -667,6 +669,7 @@ void fw_resolve(struct draft *draft, const struct fw_request *request, struct fw
 		.name = draft->name,
 		.title = draft->title,
 		.extends = draft->extends,
+		.position = FW_HOST,
 		.log = resolve_log(draft, &draft->base.log),
 		.log_span = draft->base.log.span,
 		.counters = draft->base.counters,

@@ -70,11 +70,16 @@ static void add_side(struct line *line, const struct fw_side *side, struct fw_bu
 	add_list(line, list);
 }
 
-static void add_interfaces(struct line *line, const struct fw_flow *flow, struct fw_buf *list) {
-	for (size_t i = 0; i < flow->interface_count; i++) {
+static void add_names(struct fw_buf *list, const struct fw_names *names) {
+	for (size_t i = 0; i < names->count; i++) {
 		add_blank(list);
-		fw_buf_add_text(list, flow->interfaces[i]);
+		fw_buf_add_text(list, names->items[i]);
 	}
+}
+
+static void add_interfaces(struct line *line, const struct fw_flow *flow, struct fw_buf *list) {
+	add_names(list, &flow->in_interfaces);
+	add_names(list, &flow->out_interfaces);
 	add_list(line, list);
 }
 

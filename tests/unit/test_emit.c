@@ -207,8 +207,8 @@ END_TEST
 START_TEST(interfaces_and_exceptions_are_written) {
 	static const char *const names[] = {"eth0", "wg0"};
 	struct fw_flow *flow = model_flow(FW_OUTPUT, "x", "80/tcp");
-	flow->interfaces = names;
-	flow->interface_count = 2;
+	flow->out_interfaces.items = names;
+	flow->out_interfaces.count = 2;
 	flow->destination =
 		model_side(NULL, model_literal("x_except", "10.0.0.0/8 192.168.0.0/16"));
 	assert_lines("\t\toifname { \"eth0\", \"wg0\" } ip daddr != @ipv4_x_except tcp dport 80 "

@@ -252,15 +252,21 @@ START_TEST(each_interface_has_its_rule) {
 	static const char *const names[] = {"eth0", "wg0"};
 	for (int hook = FW_INPUT; hook < FW_HOOK_COUNT; hook++) {
 		struct fw_flow *flow = model_flow((enum fw_hook)hook, "x", "80/tcp");
-		flow->interfaces = names;
-		flow->interface_count = 2;
+		struct fw_names *on =
+			hook == FW_OUTPUT ? &flow->out_interfaces : &flow->in_interfaces;
+		*on = (struct fw_names){names, 2};
+		if (hook == FW_FORWARD) {
+			flow->out_interfaces = (struct fw_names){names, 2};
+		}
 	}
 	model.policy.hooks[FW_FORWARD].verdict = FW_DROP;
 	assert_lines("-A FLOWFW-INPUT -i eth0 -p tcp -m tcp --dport 80 -m comment --comment x "
 		     "-j ACCEPT\n"
 		     "-A FLOWFW-INPUT -i wg0 -p tcp -m tcp");
 	assert_in(out.data, "-A FLOWFW-OUTPUT -o wg0 -p tcp");
-	assert_in(out.data, "-A FLOWFW-FORWARD -i eth0 -p tcp");
+	assert_in(out.data, "-A FLOWFW-FORWARD -i eth0 -o eth0 -p tcp");
+	assert_in(out.data, "-A FLOWFW-FORWARD -i wg0 -o eth0 -p tcp");
+	ck_assert_uint_eq(lines_with(out.data, "-A FLOWFW-FORWARD -i "), 4);
 }
 END_TEST
 

@@ -206,8 +206,8 @@ START_TEST(sides_are_multiplied) {
 	struct fw_flow *flow = model_flow(FW_INPUT, "x", "5004/udp");
 	flow->source = model_side(from, NULL);
 	flow->destination = model_side(to, NULL);
-	flow->interfaces = names;
-	flow->interface_count = 2;
+	flow->in_interfaces.items = names;
+	flow->in_interfaces.count = 2;
 	const struct fw_nft_table *table = lower();
 	ck_assert_str_eq(flow_rules(table, "input"),
 		"iif=eth0,eth1 saddr4=ipv4_from daddr4=ipv4_x_local dport/17=5004 > accept\n");
@@ -445,8 +445,8 @@ START_TEST(own_ports_are_no_way_round_the_rest) {
 		model_literal("x_except", "10.1.0.1"));
 	flow->source = model_side(model_literal("x_local", "192.0.2.1"), NULL);
 	flow->own_ports = true;
-	flow->interfaces = names;
-	flow->interface_count = 1;
+	flow->out_interfaces.items = names;
+	flow->out_interfaces.count = 1;
 	ck_assert_str_eq(flow_rules(lower(), "output"),
 		"oif=eth0 saddr4=192.0.2.1 daddr4!=10.1.0.1 daddr.port4/6=ipv4_g_tcp > accept\n"
 		"oif=eth0 saddr4=192.0.2.1 daddr4=ipv4_g_tcp-80 daddr4!=10.1.0.1 dport/6=80 "
@@ -557,8 +557,8 @@ START_TEST(flows_of_a_service_share_one_limit) {
 	for (size_t i = 0; i < FW_LENGTH(rates); i++) {
 		flows[i] = model_flow(FW_INPUT, "x", "22/tcp");
 		flows[i]->limit = rates[i];
-		flows[i]->interfaces = names;
-		flows[i]->interface_count = i == 0 ? 0 : 1;
+		flows[i]->in_interfaces.items = names;
+		flows[i]->in_interfaces.count = i == 0 ? 0 : 1;
 	}
 	flows[2]->service = "y";
 	const struct fw_nft_table *table = lower();
@@ -576,8 +576,8 @@ START_TEST(different_limits_of_a_service_have_different_names) {
 	struct fw_flow *two = model_flow(FW_INPUT, "x", "22/tcp");
 	one->limit = (struct fw_rate){10, FW_MINUTE, 5, false};
 	two->limit = (struct fw_rate){20, FW_MINUTE, 5, false};
-	two->interfaces = names;
-	two->interface_count = 1;
+	two->in_interfaces.items = names;
+	two->in_interfaces.count = 1;
 	const struct fw_nft_table *table = lower();
 	ck_assert_uint_eq(table->limit_count, 2);
 	ck_assert_str_eq(table->limits[0].name, "service_x_input");
@@ -592,8 +592,8 @@ START_TEST(limits_per_source_have_a_chain) {
 	struct fw_flow *two = model_flow(FW_INPUT, "x", "22/tcp");
 	one->limit = two->limit = (struct fw_rate){1, FW_HOUR, 5, true};
 	one->source = model_side(model_literal("x", "10.0.0.1"), NULL);
-	two->interfaces = names;
-	two->interface_count = 1;
+	two->in_interfaces.items = names;
+	two->in_interfaces.count = 1;
 	const struct fw_nft_table *table = lower();
 	ck_assert_str_eq(flow_rules(table, "input"),
 		"saddr4=10.0.0.1 dport/6=22 > jump(service_x_input)\n"

@@ -203,8 +203,8 @@ END_TEST
 START_TEST(interfaces_stand_behind_on) {
 	static const char *const names[] = {"em0", "vlan1.20", "wg0"};
 	struct fw_flow *flow = model_flow(FW_OUTPUT, "x", "80/tcp");
-	flow->interfaces = names;
-	flow->interface_count = 3;
+	flow->out_interfaces.items = names;
+	flow->out_interfaces.count = 3;
 	flow->log = (struct fw_log){true, "x", {0}};
 	assert_lines("pass out log quick on { em0, vlan1.20, wg0 } proto tcp from $local_from to "
 		     "any port 80 flags S/SA keep state label \"x\"\n");
@@ -448,8 +448,8 @@ START_TEST(forwarded_packets_are_ruled_twice) {
 	static const char *const names[] = {"em1"};
 	struct fw_flow *flow = model_flow(FW_FORWARD, "x", "80/tcp");
 	flow->source = model_side(model_literal("x", "10.0.0.1"), NULL);
-	flow->interfaces = names;
-	flow->interface_count = 1;
+	flow->in_interfaces.items = names;
+	flow->in_interfaces.count = 1;
 	model.policy.hooks[FW_FORWARD].verdict = FW_DROP;
 	emitted();
 	const char *rules = strstr(out.data, "# input:");
@@ -520,8 +520,8 @@ START_TEST(a_limit_is_shared_by_the_rules_it_becomes) {
 	const struct fw_set *sets[] = {model_set("a", "10.0.0.1"), model_set("b", "10.0.0.2")};
 	struct fw_flow *flow = model_flow(FW_INPUT, "x", "22/tcp,80/tcp,90-99/tcp");
 	flow->source = (struct fw_side){sets, 2, NULL};
-	flow->interfaces = names;
-	flow->interface_count = 2;
+	flow->in_interfaces.items = names;
+	flow->in_interfaces.count = 2;
 	flow->limit = (struct fw_rate){1, FW_HOUR, 13, true};
 	assert_lines("(source-track rule, max-src-conn-rate 2/46800)");
 }
@@ -566,8 +566,8 @@ static const struct {
 START_TEST(interfaces_that_mean_something_else_are_refused) {
 	const char *const names[] = {interfaces[_i].name};
 	struct fw_flow *flow = model_flow(FW_INPUT, "x", "80/tcp");
-	flow->interfaces = names;
-	flow->interface_count = 1;
+	flow->in_interfaces.items = names;
+	flow->in_interfaces.count = 1;
 	assert_refused(interfaces[_i].words);
 }
 END_TEST

@@ -189,8 +189,8 @@ START_TEST(flows_are_ordered) {
 			.service = "c",
 			.clauses = &tcp_22,
 			.clause_count = 1,
-			.interfaces = eth0,
-			.interface_count = 1},
+			.in_interfaces.items = eth0,
+			.in_interfaces.count = 1},
 		{.hook = FW_INPUT,
 			.service = "c",
 			.clauses = &tcp_22,
@@ -211,7 +211,7 @@ START_TEST(flows_are_ordered) {
 	for (size_t i = 0; i < FW_LENGTH(wanted); i++) {
 		ck_assert_str_eq(policy.flows[i].service, wanted[i]);
 	}
-	ck_assert_uint_eq(policy.flows[1].interface_count, 0);
+	ck_assert_uint_eq(policy.flows[1].in_interfaces.count, 0);
 	ck_assert_uint_eq(policy.set_count, 2);
 	ck_assert_ptr_eq(policy.sets[0], a);
 	ck_assert_ptr_eq(policy.sets[1], b);
@@ -285,8 +285,7 @@ START_TEST(features_are_found) {
 		.destination = side_of(set),
 		.clauses = clauses,
 		.clause_count = FW_LENGTH(clauses),
-		.interfaces = eth0,
-		.interface_count = 1,
+		.out_interfaces = {eth0, 1},
 		.limit = {1, FW_MINUTE, 1, true},
 		.log = {.on = true, .prefix = "x"}};
 	flow.destination.except = set;
@@ -294,7 +293,8 @@ START_TEST(features_are_found) {
 		.flow_count = 1,
 		.counters = true,
 		.log = {.on = true},
-		.hooks = {[FW_FORWARD] = {.verdict = FW_REJECT}}};
+		.hooks = {[FW_FORWARD] = {.verdict = FW_REJECT}},
+		.translation = {.forwarding_count = 1, .masqueraded = set, .hairpin = set}};
 	unsigned counts[FW_FEATURE_COUNT] = {0};
 	fw_policy_features(&policy, mark, counts);
 	for (int feature = FW_FEATURE_NONE + 1; feature < FW_FEATURE_COUNT; feature++) {

@@ -270,7 +270,7 @@ START_TEST(the_tunnel_keeps_what_else_is_asked) {
 	size_t count = 0;
 	for (size_t i = 0; i < profile.policy.flow_count; i++) {
 		const struct fw_flow *flow = &profile.policy.flows[i];
-		if (flow->interface_count != 0) {
+		if (flow->in_interfaces.count != 0) {
 			count++;
 			ck_assert_uint_eq(flow->destination.set_count, 1);
 			ck_assert_ptr_nonnull(flow->source.except);
@@ -350,15 +350,15 @@ START_TEST(the_tunnel_admits_what_it_should) {
 	size_t count = 0;
 	for (size_t i = 0; i < profile.policy.flow_count; i++) {
 		const struct fw_flow *flow = &profile.policy.flows[i];
-		if (strcmp(flow->service, "api") == 0 && flow->interface_count == 1) {
+		if (strcmp(flow->service, "api") == 0 && flow->in_interfaces.count == 1) {
 			count++;
-			ck_assert_str_eq(flow->interfaces[0], "wg0");
+			ck_assert_str_eq(flow->in_interfaces.items[0], "wg0");
 			ck_assert_uint_eq(flow->source.set_count, 0);
 		}
 	}
 	ck_assert_uint_eq(count, 1);
 	profile = site("interfaces: {vpn: wg0}\nbase: {vpn-inside: off}\n");
-	ck_assert_uint_eq(find(&profile, FW_INPUT, "api")->interface_count, 0);
+	ck_assert_uint_eq(find(&profile, FW_INPUT, "api")->in_interfaces.count, 0);
 }
 END_TEST
 
@@ -377,7 +377,7 @@ START_TEST(sets_override_the_site) {
 	ck_assert_uint_eq(api->clauses[0].protocol, IPPROTO_UDP);
 	ck_assert_uint_eq(api->clauses[0].ports[0].low, 55571);
 	ck_assert_uint_eq(api->source.sets[0]->members[FW_IPV4].count, 2);
-	ck_assert_str_eq(api->interfaces[0], "eth7");
+	ck_assert_str_eq(api->in_interfaces.items[0], "eth7");
 	ck_assert_uint_eq(find(&profile, FW_INPUT, "ping")->limit.count, 0);
 }
 END_TEST
