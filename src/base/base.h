@@ -152,6 +152,7 @@ enum fw_file_change {
 	FW_FILE_SAME,	 /* it held these bytes already: not touched, mtime neither */
 	FW_FILE_CHANGED, /* it holds, or would hold, other bytes */
 	FW_FILE_CREATED,
+	FW_FILE_SPECIAL, /* no regular file, or a link: fw_folder_compare alone says so */
 };
 
 /** What fw_file_replace would do, without doing it. Returns 0 or an errno value. */
@@ -177,5 +178,45 @@ bool fw_file_same_place(const char *a, const char *b);
 int fw_file_create(const char *path, struct fw_slice content);
 /** Writes all of it to an open descriptor, through interruptions. Returns 0 or an errno value. */
 int fw_write_all(int fd, struct fw_slice content);
+/** Adds the first `size` bytes of a regular file to `out`, or as many as there are. */
+int fw_file_head(const char *path, size_t size, struct fw_buf *out);
+
+/* ---- many files of one folder ---- */
+
+/**
+ * Files of one folder that change together. New contents go into a hidden folder inside of it, by
+ * as many processes as like; then all of them are brought to the disk in one go, and each takes its
+ * name. Until then the old files are whole, and what is lost on the way is what is hidden. Names
+ * are those of files in the folder. Functions return 0 or an errno value.
+ */
+struct fw_folder {
+	int fd;
+	char hidden[32]; /* the hidden folder, made when the first file is written */
+};
+
+enum {
+	/** So many files are synced one by one: others may have much unwritten, too. */
+	FW_FOLDER_FEW = 16
+};
+
+/** Makes it, but not what it is in, where there is none and `make` says so. */
+int fw_folder_open(struct fw_folder *folder, const char *path, bool make);
+/** Closes it, and removes what was written and not published. For one that was opened. */
+void fw_folder_fini(struct fw_folder *folder);
+/** What the content would change. Links are not followed. */
+int fw_folder_compare(const struct fw_folder *folder, const char *name, struct fw_slice content,
+	enum fw_file_change *out_change);
+/** Writes a file anew, with the permissions of the one whose name it will take. */
+int fw_folder_write(const struct fw_folder *folder, const char *name, struct fw_slice content);
+/** Forgets what was written under that name, if anything was. */
+void fw_folder_drop(const struct fw_folder *folder, const char *name);
+/** Brings what was written, `count` files, to the disk. */
+int fw_folder_sync(const struct fw_folder *folder, size_t count);
+/** Gives a written file its name. ENOENT: nothing was written under that name. */
+int fw_folder_publish(const struct fw_folder *folder, const char *name);
+/** Brings the new names to the disk. */
+int fw_folder_finish(const struct fw_folder *folder);
+/** Removes a regular file that has its name. ENOENT: there is no regular file. */
+int fw_folder_remove(const struct fw_folder *folder, const char *name);
 
 #endif

@@ -17,14 +17,14 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/base.h"
+#include "base/file.h"
 
 enum {
 	CHUNK = 64 * 1024,
 	NAMES_TRIED = 100, /* for a temporary file */
 };
 
-static void close_fd(int *fd) {
+void fw_fd_close(int *fd) {
 	if (*fd >= 0) {
 		close(*fd);
 	}
@@ -105,7 +105,7 @@ static int read_all(int fd, size_t limit, struct fw_buf *out) {
 
 int fw_file_read(const char *path, size_t limit, struct fw_buf *out) {
 	bool is_stdin = strcmp(path, "-") == 0;
-	FW_AUTO(close_fd) int opened = -1;
+	FW_AUTO(fw_fd_close) int opened = -1;
 	if (!is_stdin) {
 		opened = TEMP_FAILURE_RETRY(open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY));
 		if (opened < 0) {
@@ -123,6 +123,18 @@ int fw_file_read(const char *path, size_t limit, struct fw_buf *out) {
 	return error;
 }
 
+int fw_file_head(const char *path, size_t size, struct fw_buf *out) {
+	FW_AUTO(fw_fd_close)
+	int fd = TEMP_FAILURE_RETRY(open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
+	size_t length = 0;
+	if (fd < 0) {
+		return errno;
+	}
+	int error = read_up_to(fd, fw_buf_reserve(out, size), size, &length);
+	fw_buf_grew(out, length);
+	return error;
+}
+
 /* ---- places ---- */
 
 /** Where a path leads: a name in an open folder, so that nothing moves underneath. */
@@ -136,7 +148,7 @@ struct place {
 };
 
 static void place_fini(struct place *place) {
-	close_fd(&place->folder);
+	fw_fd_close(&place->folder);
 }
 
 /** Moves on to `path`, which counts from the folder of the place as it is. */
@@ -216,7 +228,7 @@ static bool is_special(const struct place *place) {
 
 /* ---- comparing ---- */
 
-static int holds(int fd, struct fw_slice content, bool *out_same) {
+int fw_fd_holds(int fd, struct fw_slice content, bool *out_same) {
 	char chunk[CHUNK];
 	size_t offset = 0;
 	size_t length = 0;
@@ -246,7 +258,7 @@ static int place_compare(
 		*out_change = FW_FILE_CHANGED;
 		return 0;
 	}
-	FW_AUTO(close_fd)
+	FW_AUTO(fw_fd_close)
 	int fd = openat(place->folder, place->name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	if (fd < 0) {
 		return errno;
@@ -254,7 +266,7 @@ static int place_compare(
 	bool same = false;
 	int error = 0;
 	if ((uintmax_t)place->status.st_size == content.length) {
-		error = holds(fd, content, &same);
+		error = fw_fd_holds(fd, content, &same);
 	}
 	if (error == 0) {
 		*out_change = same ? FW_FILE_SAME : FW_FILE_CHANGED;
@@ -287,7 +299,7 @@ static int write_in_place(const struct place *place, struct fw_slice content) {
 	if (is_own_descriptor(place, &own)) {
 		return fw_write_all((int)own, content);
 	}
-	FW_AUTO(close_fd)
+	FW_AUTO(fw_fd_close)
 	int fd = TEMP_FAILURE_RETRY(
 		openat(place->folder, place->name, O_WRONLY | O_CLOEXEC | O_NOCTTY));
 	return fd < 0 ? errno : fw_write_all(fd, content);
@@ -313,8 +325,7 @@ static int open_temporary(
 	return EEXIST;
 }
 
-/** Gives the new file the permissions of the old one, and its owner as far as that is allowed. */
-static int hand_on(int fd, const struct stat *old) {
+int fw_fd_hand_on(int fd, const struct stat *old) {
 	mode_t mode = old->st_mode & 0777;
 	if (fchown(fd, old->st_uid, old->st_gid) != 0 && fchown(fd, (uid_t)-1, old->st_gid) != 0) {
 		/* Another group now: it may do what everybody may. */
@@ -343,26 +354,27 @@ static int publish(const struct place *place, const char *temporary, bool may_re
 	return 0;
 }
 
+int fw_fd_sync_folder(int fd) {
+	return fsync(fd) == 0 || errno == EINVAL ? 0 : errno;
+}
+
 static int sync_folder(const struct place *place) {
-	FW_AUTO(close_fd)
+	FW_AUTO(fw_fd_close)
 	int fd = openat(place->folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	/* A folder that may be written but not read can't be synced, nor can some file systems'. */
-	if (fd < 0 || fsync(fd) == 0 || errno == EINVAL) {
-		return 0;
-	}
-	return errno;
+	/* A folder that may be written but not read can't be synced. */
+	return fd < 0 ? 0 : fw_fd_sync_folder(fd);
 }
 
 static int write_beside(const struct place *place, struct fw_slice content, bool may_replace) {
 	char temporary[NAME_MAX + 1];
-	FW_AUTO(close_fd) int fd = -1;
+	FW_AUTO(fw_fd_close) int fd = -1;
 	int error = open_temporary(place, place->exists ? 0600 : 0666, temporary, &fd);
 	if (error != 0) {
 		return error;
 	}
 	error = fw_write_all(fd, content);
 	if (error == 0 && place->exists) {
-		error = hand_on(fd, &place->status);
+		error = fw_fd_hand_on(fd, &place->status);
 	}
 	if (error == 0 && fsync(fd) != 0) {
 		error = errno;

@@ -8,12 +8,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "diag/diag.h"
+#include "diag/allow.h"
 
 void fw_diags_fini(struct fw_diags *diags) {
 	if (diags == NULL) {
 		return;
 	}
+	fw_allowances_free(diags->allowances);
+	diags->allowances = NULL;
 	fw_arena_fini(&diags->arena);
 	FW_VEC_FINI(&diags->list);
 }
@@ -56,13 +58,22 @@ static FW_PRINTF(3, 0) const
 
 /*
  * Adds one of the kind that the callers know by constant. Past FW_DIAGS_STORED of a level it is
- * only counted: the caller gets a spare one, whose notes and hint go nowhere.
+ * only counted, and a muted one not even that: the caller gets a spare one, whose notes and hint go
+ * nowhere.
  */
 static FW_PRINTF(5, 0) struct fw_diag *add(struct fw_diags *diags, struct fw_diag kind,
 	struct fw_span span, int error, const char *format, va_list arguments) {
 	size_t *count = kind.level == FW_ERROR ? &diags->errors : &diags->warnings;
-	if ((*count)++ >= FW_DIAGS_STORED) {
-		diags->spare = (struct fw_diag){.note_count = FW_NOTES_MAX, .hint = ""};
+	bool muted = diags->muted && kind.level == FW_WARNING;
+	if (!muted && kind.level == FW_WARNING) {
+		kind.allowed = fw_allowance_use(diags->allowances, kind.id, NULL);
+		count = kind.allowed != NULL ? &diags->silenced : count;
+	}
+	if (muted || (*count)++ >= FW_DIAGS_STORED) {
+		diags->spare = kind;
+		diags->spare.level = muted ? FW_LEVEL_NONE : kind.level;
+		diags->spare.note_count = FW_NOTES_MAX;
+		diags->spare.hint = "";
 		return &diags->spare;
 	}
 	struct fw_diag *diag = FW_ARENA_NEW(&diags->arena, struct fw_diag);
@@ -79,6 +90,16 @@ static const struct fw_span nowhere = {0};
 struct fw_diag *fw_error(
 	struct fw_diags *diags, struct fw_span span, const char *id, const char *format, ...) {
 	struct fw_diag kind = {.level = FW_ERROR, .fault = FW_FAULT_PROFILE, .id = id};
+	va_list arguments;
+	va_start(arguments, format);
+	struct fw_diag *diag = add(diags, kind, span, 0, format, arguments);
+	va_end(arguments);
+	return diag;
+}
+
+struct fw_diag *fw_finding(
+	struct fw_diags *diags, struct fw_span span, const char *id, const char *format, ...) {
+	struct fw_diag kind = {.level = FW_ERROR, .fault = FW_FAULT_FINDING, .id = id};
 	va_list arguments;
 	va_start(arguments, format);
 	struct fw_diag *diag = add(diags, kind, span, 0, format, arguments);

@@ -35,6 +35,7 @@ enum fw_fault {
 	FW_FAULT_PROFILE, /* exit 3: the author of a profile */
 	FW_FAULT_BACKEND, /* exit 4: a backend cannot express it */
 	FW_FAULT_SYSTEM,  /* exit 5: files, memory, kernel */
+	FW_FAULT_FINDING, /* exit 1: nobody's mistake in writing; what was to hold does not */
 };
 
 struct fw_note {
@@ -54,6 +55,8 @@ struct fw_diag {
 	size_t note_count;
 	const char *hint; /* or NULL */
 	size_t serial;	  /* the order of arrival */
+	/** What silences a warning; NULL: nothing does, and it counts. */
+	const struct fw_allowance *allowed;
 };
 
 enum {
@@ -65,9 +68,13 @@ enum {
 struct fw_diags {
 	struct fw_arena arena;
 	FW_VEC(struct fw_diag *) list;
-	size_t errors, warnings; /* all of them, stored or not */
-	struct fw_diag spare;	 /* stands for those that are not stored */
-	uint32_t sources;	 /* opened so far */
+	size_t errors, warnings; /* all of them, stored or not, but for silenced ones */
+	size_t silenced;	 /* warnings that an author allows */
+	struct fw_allowances *allowances;
+	bool muted;	      /* warnings are neither stored nor counted */
+	bool show_silenced;   /* silenced warnings are rendered, too, and say so */
+	struct fw_diag spare; /* stands for those that are not stored */
+	uint32_t sources;     /* opened so far */
 };
 
 void fw_diags_fini(struct fw_diags *diags);
@@ -76,6 +83,9 @@ void fw_diags_fini(struct fw_diags *diags);
 
 /** An author's mistake. */
 struct fw_diag *fw_error(struct fw_diags *diags, struct fw_span span, const char *id,
+	const char *format, ...) FW_PRINTF(4, 5);
+/** What was asked about a valid profile, and does not hold: an error, too. */
+struct fw_diag *fw_finding(struct fw_diags *diags, struct fw_span span, const char *id,
 	const char *format, ...) FW_PRINTF(4, 5);
 struct fw_diag *fw_warning(struct fw_diags *diags, struct fw_span span, const char *id,
 	const char *format, ...) FW_PRINTF(4, 5);
@@ -100,6 +110,26 @@ void fw_diag_hint(struct fw_diags *diags, struct fw_diag *diag, const char *form
 /** "did you mean 'x'?" when a candidate is near `word`; nothing otherwise. */
 void fw_diag_suggest(struct fw_diags *diags, struct fw_diag *diag, struct fw_slice word,
 	const char *const *candidates, size_t count);
+
+/* ---- warnings that authors allow ---- */
+
+/** An author's word that some warnings are known and meant. */
+struct fw_allowance {
+	const char *id;	   /* of the warnings */
+	const char *about; /* the service that they are about, or NULL for any */
+	struct fw_span span;
+	bool needed; /* a warning of its own where it silences nothing */
+	bool used;
+};
+
+/** From now on. Texts must outlive the list; a second one for the same is left out. */
+void fw_diags_allow(struct fw_diags *diags, struct fw_allowance allowance);
+/** Whether warnings of this id are allowed where they are about one service. */
+bool fw_diags_allows(struct fw_diags *diags, const char *id, const char *service);
+/** Says which service a warning is about, as that may be allowed to earn it. */
+void fw_diag_about(struct fw_diags *diags, struct fw_diag *diag, const char *service);
+/** Warns of what is needed and was not: once, when no more warnings will come. */
+void fw_diags_unused(struct fw_diags *diags);
 
 /* ---- sources ---- */
 
@@ -135,6 +165,13 @@ enum { FW_DIAGS_SHOWN = 20 };
  * the rest is counted. With `quiet`, no warnings.
  */
 void fw_diags_render(const struct fw_diags *diags, bool quiet, struct fw_buf *out);
+/** Those of a level that are shown, in that order. Returns how many. */
+size_t fw_diags_shown(const struct fw_diags *diags, enum fw_level level,
+	const struct fw_diag *out_shown[static FW_DIAGS_SHOWN]);
+/** All that is stored, silenced ones too, in that order; the array is for free(3). */
+const struct fw_diag **fw_diags_in_order(const struct fw_diags *diags, size_t *out_count);
+/** Writes one of them. */
+void fw_diag_render(const struct fw_diag *diag, struct fw_buf *out);
 /** Adds text with control characters escaped (\n, \t, \x1b, U+0085 as \u0085), bytes that are not
  * UTF-8 (\xff) and characters that change the reading direction too; quotes are left alone. */
 void fw_buf_add_escaped(struct fw_buf *buf, struct fw_slice text);

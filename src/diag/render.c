@@ -237,10 +237,17 @@ static void add_note(struct renderer *renderer, const struct fw_note *note, stru
 	}
 }
 
+static const char *level_text(const struct fw_diag *diag) {
+	if (diag->level == FW_ERROR) {
+		return "error: ";
+	}
+	return diag->allowed != NULL ? "silenced: " : "warning: ";
+}
+
 static void add_diag(struct renderer *renderer, const struct fw_diag *diag) {
 	struct fw_buf *out = renderer->out;
 	size_t line = add_place(renderer, diag->span, "flowfw: ");
-	fw_buf_add_text(out, diag->level == FW_ERROR ? "error: " : "warning: ");
+	fw_buf_add_text(out, level_text(diag));
 	fw_buf_add_escaped(out, fw_slice(diag->message));
 	fw_buf_printf(out, " [%s]\n", diag->id);
 	if (diag->span.source != NULL) {
@@ -248,6 +255,10 @@ static void add_diag(struct renderer *renderer, const struct fw_diag *diag) {
 	}
 	for (size_t i = 0; i < diag->note_count; i++) {
 		add_note(renderer, &diag->notes[i], diag->span, line);
+	}
+	if (diag->allowed != NULL) {
+		const struct fw_note note = {diag->allowed->span, "allowed here"};
+		add_note(renderer, &note, diag->span, line);
 	}
 	if (diag->hint != NULL) {
 		fw_buf_add_text(out, "hint: ");
@@ -264,29 +275,83 @@ static void add_rest(struct fw_buf *out, size_t count, const char *what) {
 	}
 }
 
-void fw_diags_render(const struct fw_diags *diags, bool quiet, struct fw_buf *out) {
-	FW_AUTO(renderer_fini) struct renderer renderer = {.out = out};
+/* What a list is shown in: errors, warnings, and those that are silenced. */
+enum weight { WEIGHT_ERROR, WEIGHT_WARNING, WEIGHT_SILENCED };
+enum { WEIGHT_COUNT = WEIGHT_SILENCED + 1 };
+
+static enum weight weight_of(const struct fw_diag *diag) {
+	if (diag->level == FW_ERROR) {
+		return WEIGHT_ERROR;
+	}
+	return diag->allowed != NULL ? WEIGHT_SILENCED : WEIGHT_WARNING;
+}
+
+/** All that is stored, up to a weight, in the order of reading; for free(3). */
+static const struct fw_diag **in_order(
+	const struct fw_diags *diags, enum weight last, size_t *out_count) {
 	const struct fw_diag **items = fw_resize(NULL, diags->list.count, sizeof(*items));
-	size_t count = 0, errors = diags->errors, warnings = quiet ? 0 : diags->warnings;
+	size_t count = 0;
 	for (size_t i = 0; i < diags->list.count; i++) {
-		bool error = diags->list.items[i]->level == FW_ERROR;
-		if (error || !quiet) {
+		if (weight_of(diags->list.items[i]) <= last) {
 			items[count++] = diags->list.items[i];
-			/* What is left of the counts at the end was never stored. */
-			*(error ? &errors : &warnings) -= 1;
 		}
 	}
 	qsort(items, count, sizeof(*items), by_content);
 	count = drop_repetitions(items, count);
 	qsort(items, count, sizeof(*items), by_place);
-	size_t shown_errors = 0, shown_warnings = 0;
+	*out_count = count;
+	return items;
+}
+
+const struct fw_diag **fw_diags_in_order(const struct fw_diags *diags, size_t *out_count) {
+	return in_order(diags, WEIGHT_SILENCED, out_count);
+}
+
+size_t fw_diags_shown(const struct fw_diags *diags, enum fw_level level,
+	const struct fw_diag *out_shown[static FW_DIAGS_SHOWN]) {
+	size_t count, shown = 0;
+	const struct fw_diag **items =
+		in_order(diags, level == FW_ERROR ? WEIGHT_ERROR : WEIGHT_WARNING, &count);
+	for (size_t i = 0; i < count && shown < FW_DIAGS_SHOWN; i++) {
+		if (items[i]->level == level) {
+			out_shown[shown++] = items[i];
+		}
+	}
+	free(items);
+	return shown;
+}
+
+void fw_diag_render(const struct fw_diag *diag, struct fw_buf *out) {
+	FW_AUTO(renderer_fini) struct renderer renderer = {.out = out};
+	add_diag(&renderer, diag);
+}
+
+/** How many of a weight were counted and not stored. */
+static size_t not_stored(const struct fw_diags *diags, enum weight wanted) {
+	const size_t counts[WEIGHT_COUNT] = {diags->errors, diags->warnings, diags->silenced};
+	size_t count = counts[wanted];
+	for (size_t i = 0; i < diags->list.count; i++) {
+		count -= weight_of(diags->list.items[i]) == wanted;
+	}
+	return count;
+}
+
+void fw_diags_render(const struct fw_diags *diags, bool quiet, struct fw_buf *out) {
+	static const char *const names[WEIGHT_COUNT] = {"error", "warning", "silenced warning"};
+	FW_AUTO(renderer_fini) struct renderer renderer = {.out = out};
+	size_t count, shown[WEIGHT_COUNT] = {0};
+	enum weight last = diags->show_silenced ? WEIGHT_SILENCED : WEIGHT_WARNING;
+	if (quiet) {
+		last = WEIGHT_ERROR;
+	}
+	const struct fw_diag **items = in_order(diags, last, &count);
 	for (size_t i = 0; i < count; i++) {
-		bool error = items[i]->level == FW_ERROR;
-		if (++*(error ? &shown_errors : &shown_warnings) <= FW_DIAGS_SHOWN) {
+		if (++shown[weight_of(items[i])] <= FW_DIAGS_SHOWN) {
 			add_diag(&renderer, items[i]);
 		}
 	}
 	free(items);
-	add_rest(out, shown_errors + errors, "error");
-	add_rest(out, shown_warnings + warnings, "warning");
+	for (int i = WEIGHT_ERROR; i <= (int)last; i++) {
+		add_rest(out, shown[i] + not_stored(diags, (enum weight)i), names[i]);
+	}
 }

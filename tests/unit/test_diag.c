@@ -231,6 +231,30 @@ START_TEST(shows_twenty_and_counts_the_rest) {
 }
 END_TEST
 
+/* One by one they are what the list as a whole is. */
+START_TEST(shown_ones_are_those_of_the_list) {
+	const struct fw_source *source = source_of("a.yaml", "first\nsecond\n");
+	const struct fw_diag *shown[FW_DIAGS_SHOWN];
+	fw_error(&diags, (struct fw_span){source, 6, 12}, "later", "later");
+	fw_warning(&diags, (struct fw_span){source, 0, 5}, "doubt", "doubt");
+	fw_error(&diags, (struct fw_span){source, 0, 5}, "first", "first");
+	fw_error(&diags, (struct fw_span){source, 0, 5}, "first", "first");
+	ck_assert_uint_eq(fw_diags_shown(&diags, FW_ERROR, shown), 2);
+	fw_diags_render(&diags, true, &out);
+	FW_AUTO(fw_buf_fini) struct fw_buf each = {0};
+	fw_diag_render(shown[0], &each);
+	fw_diag_render(shown[1], &each);
+	ck_assert_str_eq(each.data, out.data);
+	ck_assert_uint_eq(fw_diags_shown(&diags, FW_WARNING, shown), 1);
+	ck_assert_str_eq(shown[0]->id, "doubt");
+	for (int i = 0; i < 2 * FW_DIAGS_SHOWN; i++) {
+		fw_warning(&diags, (struct fw_span){0}, "many", "number %d", i);
+	}
+	ck_assert_uint_eq(fw_diags_shown(&diags, FW_WARNING, shown), FW_DIAGS_SHOWN);
+	ck_assert_str_eq(shown[0]->message, "number 0");
+}
+END_TEST
+
 START_TEST(nothing_to_say) {
 	expect(false, "");
 	fw_warning(&diags, nowhere, "id", "text");
@@ -468,6 +492,7 @@ int main(void) {
 	tcase_add_test(tests, names_and_messages_are_escaped);
 	tcase_add_test(tests, sorts_by_place_and_drops_repetitions);
 	tcase_add_test(tests, shows_twenty_and_counts_the_rest);
+	tcase_add_test(tests, shown_ones_are_those_of_the_list);
 	tcase_add_test(tests, nothing_to_say);
 	tcase_add_test(tests, kinds_have_level_and_fault);
 	tcase_add_test(tests, place_of_every_byte);
