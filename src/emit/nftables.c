@@ -1,355 +1,34 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * nf_tables objects as a rule file, in the syntax of nft 0.9.0: numeric priorities, tcp and udp
- * apart, comments on rules only. Where nft can write one thing in several ways, the one that it
- * lists back is written, so that a listing of the kernel can be held against the file.
+ * apart, comments on rules only. Here are sets, chains and tables; nftables_rules.c writes rules.
  */
 
 #include <assert.h>
-#include <netinet/in.h>
 #include <string.h>
 
 #include "emit/common.h"
+#include "emit/nftables.h"
 #include "emit/registry.h"
-#include "nftables/nftables.h"
 
 enum {
 	/* Sets up to this many elements have their names beside them; longer ones are read by
 	 * machines. */
 	NAMED_ELEMENTS_MAX = 256,
-	COMMENT_MAX = 128, /* bytes; NFTNL_UDATA_COMMENT_MAXLEN */
-	PREFIX_MAX = 127,  /* bytes; NF_LOG_PREFIXLEN with its NUL */
-	MINUTE = 60,
-	HOUR = 60 * MINUTE,
-	DAY = 24 * HOUR,
 };
 
 /* ---- words ---- */
 
-static const char *const ip_names[FW_FAMILY_COUNT] = {
+static const char *const table_families[FW_FAMILY_COUNT] = {
+	[FW_FAMILY_NONE] = "inet",
 	[FW_IPV4] = "ip",
 	[FW_IPV6] = "ip6",
-};
-
-static const char *const nfproto_names[FW_FAMILY_COUNT] = {
-	[FW_IPV4] = "ipv4",
-	[FW_IPV6] = "ipv6",
 };
 
 static const char *const address_types[FW_FAMILY_COUNT] = {
 	[FW_IPV4] = "ipv4_addr",
 	[FW_IPV6] = "ipv6_addr",
 };
-
-static const char *const icmp_words[FW_FAMILY_COUNT] = {
-	[FW_IPV4] = "icmp",
-	[FW_IPV6] = "icmpv6",
-};
-
-/* Words of nft's grammar, so that no /etc/protocols is needed; others go by number. */
-static const char *const protocol_names[UINT8_MAX + 1] = {
-	[IPPROTO_ICMP] = "icmp",
-	[IPPROTO_IGMP] = "igmp",
-	[IPPROTO_TCP] = "tcp",
-	[IPPROTO_UDP] = "udp",
-	[IPPROTO_DCCP] = "dccp",
-	[IPPROTO_ESP] = "esp",
-	[IPPROTO_AH] = "ah",
-	[IPPROTO_ICMPV6] = "icmpv6",
-	[IPPROTO_COMP] = "comp",
-	[IPPROTO_SCTP] = "sctp",
-	[IPPROTO_UDPLITE] = "udplite",
-};
-
-static const char *const icmp_types[FW_FAMILY_COUNT][UINT8_MAX + 1] = {
-	[FW_IPV4] =
-		{
-			[0] = "echo-reply",
-			[3] = "destination-unreachable",
-			[4] = "source-quench",
-			[5] = "redirect",
-			[8] = "echo-request",
-			[9] = "router-advertisement",
-			[10] = "router-solicitation",
-			[11] = "time-exceeded",
-			[12] = "parameter-problem",
-			[13] = "timestamp-request",
-			[14] = "timestamp-reply",
-			[15] = "info-request",
-			[16] = "info-reply",
-			[17] = "address-mask-request",
-			[18] = "address-mask-reply",
-		},
-	[FW_IPV6] =
-		{
-			[1] = "destination-unreachable",
-			[2] = "packet-too-big",
-			[3] = "time-exceeded",
-			[4] = "parameter-problem",
-			[128] = "echo-request",
-			[129] = "echo-reply",
-			[130] = "mld-listener-query",
-			[131] = "mld-listener-report",
-			[132] = "mld-listener-done",
-			[133] = "nd-router-solicit",
-			[134] = "nd-router-advert",
-			[135] = "nd-neighbor-solicit",
-			[136] = "nd-neighbor-advert",
-			[137] = "nd-redirect",
-			[138] = "router-renumbering",
-			[141] = "ind-neighbor-solicit",
-			[142] = "ind-neighbor-advert",
-			[143] = "mld2-listener-report",
-		},
-};
-
-static void add_name_or_number(struct fw_buf *out, const char *name, unsigned number) {
-	if (name != NULL) {
-		fw_buf_add_text(out, name);
-	} else {
-		fw_buf_add_uint(out, number);
-	}
-}
-
-static void add_protocol(struct fw_buf *out, uint8_t protocol) {
-	add_name_or_number(out, protocol_names[protocol], protocol);
-}
-
-static void add_rate(struct fw_buf *out, const struct fw_rate *rate) {
-	fw_buf_add_text(out, "rate ");
-	fw_buf_add_uint(out, rate->count);
-	fw_buf_add_char(out, '/');
-	fw_buf_add_text(out, fw_unit_names[rate->unit]);
-	fw_buf_add_text(out, " burst ");
-	fw_buf_add_uint(out, rate->burst);
-	fw_buf_add_text(out, " packets");
-}
-
-static void add_duration(struct fw_buf *out, uint32_t seconds) {
-	static const struct {
-		uint32_t seconds;
-		char letter;
-	} units[] = {{DAY, 'd'}, {HOUR, 'h'}, {MINUTE, 'm'}, {1, 's'}};
-
-	for (size_t i = 0; i < FW_LENGTH(units); i++) {
-		if (seconds >= units[i].seconds) {
-			fw_buf_add_uint(out, seconds / units[i].seconds);
-			fw_buf_add_char(out, units[i].letter);
-			seconds %= units[i].seconds;
-		}
-	}
-}
-
-/* ---- matches ---- */
-
-/* Adds one of the names, ports or types of a match. */
-typedef void item_writer(struct fw_buf *out, const struct fw_nft_match *match, size_t at);
-
-static void add_name(struct fw_buf *out, const struct fw_nft_match *match, size_t at) {
-	fw_buf_add_quoted(out, match->names[at], COMMENT_MAX);
-}
-
-static void add_ports(struct fw_buf *out, const struct fw_nft_match *match, size_t at) {
-	fw_ports_format(match->ports[at], out);
-}
-
-static void add_type(struct fw_buf *out, const struct fw_nft_match *match, size_t at) {
-	uint8_t type = match->types[at].type;
-	add_name_or_number(out, icmp_types[match->family][type], type);
-}
-
-/* A single item stands without braces: nft lists it so. */
-static void add_list(struct fw_buf *out, const struct fw_nft_match *match, item_writer *add) {
-	fw_buf_add_text(out, match->count > 1 ? "{ " : "");
-	for (size_t i = 0; i < match->count; i++) {
-		fw_buf_add_text(out, i != 0 ? ", " : "");
-		add(out, match, i);
-	}
-	fw_buf_add_text(out, match->count > 1 ? " }" : "");
-}
-
-static void add_set_name(struct fw_buf *out, const struct fw_nft_set *set) {
-	fw_buf_add_char(out, '@');
-	fw_buf_add_text(out, set->name);
-}
-
-static void add_address(struct fw_buf *out, const struct fw_nft_match *match, const char *field) {
-	fw_buf_add_text(out, ip_names[match->family]);
-	fw_buf_add_text(out, field);
-	fw_buf_add_text(out, match->negated ? " != " : " ");
-	if (match->set != NULL) {
-		add_set_name(out, match->set);
-	} else {
-		fw_range_format(&match->range, out);
-	}
-}
-
-static void add_address_port(
-	struct fw_buf *out, const struct fw_nft_match *match, const char *field) {
-	fw_buf_add_text(out, ip_names[match->family]);
-	fw_buf_add_text(out, field);
-	fw_buf_add_text(out, " . ");
-	add_protocol(out, match->protocol);
-	fw_buf_add_text(out, " dport ");
-	add_set_name(out, match->set);
-}
-
-static void add_port(struct fw_buf *out, const struct fw_nft_match *match, const char *field) {
-	add_protocol(out, match->protocol);
-	fw_buf_add_text(out, field);
-	add_list(out, match, add_ports);
-}
-
-static void add_icmp(struct fw_buf *out, const struct fw_nft_match *match) {
-	fw_buf_add_text(out, icmp_words[match->family]);
-	fw_buf_add_text(out, " type ");
-	add_list(out, match, add_type);
-}
-
-static void add_icmp_code(struct fw_buf *out, const struct fw_nft_match *match) {
-	add_icmp(out, match);
-	fw_buf_add_char(out, ' ');
-	fw_buf_add_text(out, icmp_words[match->family]);
-	fw_buf_add_text(out, " code ");
-	fw_buf_add_uint(out, (uint64_t)match->types[0].code);
-}
-
-static void add_match(struct fw_buf *out, const struct fw_nft_match *match) {
-	switch (match->kind) {
-	case FW_NFT_MATCH_NONE:
-		assert(!"a match without a kind");
-		break;
-	case FW_NFT_IIFNAME:
-		fw_buf_add_text(out, "iifname ");
-		add_list(out, match, add_name);
-		break;
-	case FW_NFT_OIFNAME:
-		fw_buf_add_text(out, "oifname ");
-		add_list(out, match, add_name);
-		break;
-	case FW_NFT_NFPROTO:
-		fw_buf_add_text(out, "meta nfproto ");
-		fw_buf_add_text(out, nfproto_names[match->family]);
-		break;
-	case FW_NFT_PROTOCOL:
-		fw_buf_add_text(out, match->family == FW_IPV4 ? "ip protocol " : "meta l4proto ");
-		add_protocol(out, match->protocol);
-		break;
-	case FW_NFT_SADDR:
-		add_address(out, match, " saddr");
-		break;
-	case FW_NFT_DADDR:
-		add_address(out, match, " daddr");
-		break;
-	case FW_NFT_SADDR_PORT:
-		add_address_port(out, match, " saddr");
-		break;
-	case FW_NFT_DADDR_PORT:
-		add_address_port(out, match, " daddr");
-		break;
-	case FW_NFT_SPORT:
-		add_port(out, match, " sport ");
-		break;
-	case FW_NFT_DPORT:
-		add_port(out, match, " dport ");
-		break;
-	case FW_NFT_ICMP:
-		add_icmp(out, match);
-		break;
-	case FW_NFT_ICMP_CODE:
-		add_icmp_code(out, match);
-		break;
-	case FW_NFT_HOP_LIMIT:
-		fw_buf_add_text(out, "ip6 hoplimit ");
-		fw_buf_add_uint(out, match->hop_limit);
-		break;
-	}
-}
-
-/* ---- statements ---- */
-
-static void add_named(struct fw_buf *out, const char *what, const char *name) {
-	fw_buf_add_text(out, what);
-	fw_buf_add_quoted(out, name, COMMENT_MAX);
-}
-
-static void add_meter(struct fw_buf *out, const struct fw_nft_statement *statement) {
-	const struct fw_nft_set *set = statement->set;
-
-	fw_buf_add_text(out, "meter ");
-	fw_buf_add_text(out, set->name);
-	fw_buf_add_text(out, " size ");
-	fw_buf_add_uint(out, set->size);
-	fw_buf_add_text(out, " { ");
-	fw_buf_add_text(out, ip_names[statement->family]);
-	fw_buf_add_text(out, " saddr timeout ");
-	add_duration(out, set->timeout);
-	fw_buf_add_text(out, " limit ");
-	add_rate(out, &statement->rate);
-	fw_buf_add_text(out, " }");
-}
-
-static void add_statement(struct fw_buf *out, const struct fw_nft_statement *statement) {
-	switch (statement->kind) {
-	case FW_NFT_STATEMENT_NONE:
-		assert(!"a statement without a kind");
-		break;
-	case FW_NFT_CT_STATE:
-		fw_buf_add_text(out,
-			"ct state vmap { established : accept, related : accept, invalid : drop }");
-		break;
-	case FW_NFT_LIMIT:
-		fw_buf_add_text(out, "limit ");
-		add_rate(out, &statement->rate);
-		break;
-	case FW_NFT_LIMIT_NAMED:
-		add_named(out, "limit name ", statement->text);
-		break;
-	case FW_NFT_LIMIT_SOURCE:
-		add_meter(out, statement);
-		break;
-	case FW_NFT_COUNTER:
-		add_named(out, "counter name ", statement->text);
-		break;
-	case FW_NFT_LOG:
-		fw_buf_add_text(out, "log prefix ");
-		fw_buf_add_quoted(out, statement->text, PREFIX_MAX);
-		break;
-	case FW_NFT_JUMP:
-		fw_buf_add_text(out, "jump ");
-		fw_buf_add_text(out, statement->text);
-		break;
-	case FW_NFT_ACCEPT:
-		fw_buf_add_text(out, "accept");
-		break;
-	case FW_NFT_DROP:
-		fw_buf_add_text(out, "drop");
-		break;
-	case FW_NFT_REJECT_TCP:
-		fw_buf_add_text(out, "reject with tcp reset");
-		break;
-	case FW_NFT_REJECT:
-		fw_buf_add_text(out, "reject with icmpx type admin-prohibited");
-		break;
-	}
-}
-
-static void add_rule(struct fw_buf *out, const struct fw_nft_rule *rule) {
-	fw_buf_add_char(out, '\t');
-	for (size_t i = 0; i < rule->match_count; i++) {
-		fw_buf_add_char(out, i == 0 ? '\t' : ' ');
-		add_match(out, &rule->matches[i]);
-	}
-	for (size_t i = 0; i < rule->statement_count; i++) {
-		fw_buf_add_char(out, i == 0 && rule->match_count == 0 ? '\t' : ' ');
-		add_statement(out, &rule->statements[i]);
-	}
-	if (rule->comment != NULL) {
-		fw_buf_add_text(out, " comment ");
-		fw_buf_add_quoted(out, rule->comment, COMMENT_MAX);
-	}
-	fw_buf_add_char(out, '\n');
-}
 
 /* ---- sets ---- */
 
@@ -364,8 +43,30 @@ static void add_pair(struct fw_buf *out, const struct fw_nft_set *set, size_t at
 	fw_ports_format(element->ports, out);
 }
 
-static const char *element_name(const struct fw_nft_set *set, size_t at) {
-	return set->key == FW_NFT_ADDR ? set->endpoints[at].name : set->elements[at].endpoint->name;
+static void add_forwarding(struct fw_buf *out, const struct fw_nft_set *set, size_t at) {
+	const struct fw_forwarding *forwarding = &set->forwardings[at];
+	fw_buf_add_uint(out, forwarding->outside_port);
+	fw_buf_add_text(out, " : ");
+	fw_addr_format(forwarding->family, forwarding->address, out);
+}
+
+/* Adds an element; returns its name, or NULL. */
+static const char *add_element(struct fw_buf *out, const struct fw_nft_set *set, size_t at) {
+	switch (set->key) {
+	case FW_NFT_KEY_NONE:
+		assert(!"a set without a key");
+		break;
+	case FW_NFT_ADDR:
+		add_range(out, set, at);
+		return set->endpoints[at].name;
+	case FW_NFT_ADDR_PORT:
+		add_pair(out, set, at);
+		return set->elements[at].endpoint->name;
+	case FW_NFT_PORT_TO_ADDR:
+		add_forwarding(out, set, at);
+		return set->forwardings[at].device;
+	}
+	return NULL;
 }
 
 /* One element a line, each with its comma, so that one more of them is one more line. */
@@ -375,15 +76,11 @@ static void add_elements(struct fw_buf *out, const struct fw_nft_set *set) {
 	fw_buf_add_text(out, "\t\telements = {\n");
 	for (size_t i = 0; i < set->count; i++) {
 		fw_buf_add_text(out, "\t\t\t");
-		if (set->key == FW_NFT_ADDR) {
-			add_range(out, set, i);
-		} else {
-			add_pair(out, set, i);
-		}
+		const char *name = add_element(out, set, i);
 		fw_buf_add_char(out, ',');
-		if (named && element_name(set, i) != NULL) {
+		if (named && name != NULL) {
 			fw_buf_add_text(out, "\t# ");
-			fw_buf_add_comment(out, element_name(set, i));
+			fw_buf_add_comment(out, name);
 		}
 		fw_buf_add_char(out, '\n');
 	}
@@ -410,12 +107,17 @@ static void open_block(struct fw_buf *out, const char *what, const char *name) {
 	fw_buf_add_text(out, " {\n");
 }
 
-static void add_set(struct fw_buf *out, const struct fw_nft_set *set) {
-	add_heading(out, "\t", set->title, set->note);
-	open_block(out, "\tset ", set->name);
+static void add_type(struct fw_buf *out, const struct fw_nft_set *set) {
 	fw_buf_add_text(out, "\t\ttype ");
+	fw_buf_add_text(out, set->key == FW_NFT_PORT_TO_ADDR ? "inet_service : " : "");
 	fw_buf_add_text(out, address_types[set->family]);
 	fw_buf_add_text(out, set->key == FW_NFT_ADDR_PORT ? " . inet_service\n" : "\n");
+}
+
+static void add_set(struct fw_buf *out, const struct fw_nft_set *set) {
+	add_heading(out, "\t", set->title, set->note);
+	open_block(out, set->key == FW_NFT_PORT_TO_ADDR ? "\tmap " : "\tset ", set->name);
+	add_type(out, set);
 	if (set->interval) {
 		fw_buf_add_text(out, "\t\tflags interval\n");
 	}
@@ -462,16 +164,26 @@ static void add_run_heading(
 	}
 }
 
+/* A base chain has the name of its hook. */
+static void open_base_chain(struct fw_buf *out, const struct fw_nft_chain *chain, const char *type,
+	const char *priority) {
+	open_block(out, "\tchain ", chain->name);
+	fw_buf_add_text(out, "\t\ttype ");
+	fw_buf_add_text(out, type);
+	fw_buf_add_text(out, " hook ");
+	fw_buf_add_text(out, chain->name);
+	fw_buf_add_text(out, " priority ");
+	fw_buf_add_text(out, priority);
+	fw_buf_add_text(out, "; policy ");
+	fw_buf_add_text(out, chain->accept ? "accept;\n" : "drop;\n");
+}
+
 static void add_base_chain(
 	struct fw_buf *out, const struct fw_nft_chain *chain, enum fw_verdict verdict) {
-	open_block(out, "\tchain ", chain->name);
-	fw_buf_add_text(out, "\t\ttype filter hook ");
-	fw_buf_add_text(out, fw_hook_names[chain->hook]);
-	fw_buf_add_text(out, " priority 0; policy ");
-	fw_buf_add_text(out, chain->accept ? "accept;\n" : "drop;\n");
+	open_base_chain(out, chain, "filter", "0");
 	for (size_t i = 0; i < chain->rule_count; i++) {
 		add_run_heading(out, chain, i, verdict);
-		add_rule(out, &chain->rules[i]);
+		fw_nftables_add_rule(out, &chain->rules[i]);
 	}
 	fw_buf_add_text(out, "\t}\n");
 }
@@ -480,12 +192,50 @@ static void add_regular_chain(struct fw_buf *out, const struct fw_nft_chain *cha
 	add_heading(out, "\t", chain->title, "its limit, for each source");
 	open_block(out, "\tchain ", chain->name);
 	for (size_t i = 0; i < chain->rule_count; i++) {
-		add_rule(out, &chain->rules[i]);
+		fw_nftables_add_rule(out, &chain->rules[i]);
 	}
 	fw_buf_add_text(out, "\t}\n");
 }
 
-/* ---- the table ---- */
+/* By what the one statement of a rule there does. */
+static const char *const nat_headings[] = {
+	[FW_NFT_DNAT] = "ports of the outside address that are devices'",
+	[FW_NFT_SNAT] = "hairpin: replies to who called the outside address from inside",
+	[FW_NFT_MASQUERADE] = "masquerade: what leaves has the address of its interface",
+};
+
+static void add_nat_chain(struct fw_buf *out, const struct fw_nft_chain *chain) {
+	static const char *const priorities[FW_NFT_NAT_COUNT] = {
+		[FW_NFT_PREROUTING] = "-100",
+		[FW_NFT_POSTROUTING] = "100",
+	};
+	const char *heading = NULL;
+
+	open_base_chain(out, chain, "nat", priorities[chain->nat]);
+	for (size_t i = 0; i < chain->rule_count; i++) {
+		const char *next = nat_headings[chain->rules[i].statements[0].kind];
+		if (next != heading) {
+			heading = next;
+			fw_buf_add_char(out, '\n');
+			add_heading(out, "\t\t", heading, NULL);
+		}
+		fw_nftables_add_rule(out, &chain->rules[i]);
+	}
+	fw_buf_add_text(out, "\t}\n");
+}
+
+static void add_chain(
+	struct fw_buf *out, const struct fw_nft_chain *chain, const struct fw_policy *policy) {
+	if (chain->nat != FW_NFT_NAT_NONE) {
+		add_nat_chain(out, chain);
+	} else if (chain->hook != FW_HOOK_NONE) {
+		add_base_chain(out, chain, policy->hooks[chain->hook].verdict);
+	} else {
+		add_regular_chain(out, chain);
+	}
+}
+
+/* ---- tables ---- */
 
 /* A blank line between the parts of the table, none before the first. */
 static void separate(struct fw_buf *out, size_t start) {
@@ -495,7 +245,9 @@ static void separate(struct fw_buf *out, size_t start) {
 }
 
 static void add_table(struct fw_buf *out, const struct fw_nft_table *table) {
-	open_block(out, "table inet ", FW_NFT_TABLE);
+	fw_buf_add_text(out, "table ");
+	fw_buf_add_text(out, table_families[table->family]);
+	open_block(out, " ", table->name);
 	size_t start = out->length;
 
 	for (size_t i = 0; i < table->counter_count; i++) {
@@ -507,7 +259,7 @@ static void add_table(struct fw_buf *out, const struct fw_nft_table *table) {
 		separate(out, start);
 		open_block(out, "\tlimit ", table->limits[i].name);
 		fw_buf_add_text(out, "\t\t");
-		add_rate(out, &table->limits[i].rate);
+		fw_nftables_add_rate(out, &table->limits[i].rate);
 		fw_buf_add_text(out, "\n\t}\n");
 	}
 	for (size_t i = 0; i < table->set_count; i++) {
@@ -519,13 +271,20 @@ static void add_table(struct fw_buf *out, const struct fw_nft_table *table) {
 	for (size_t i = 0; i < table->chain_count; i++) {
 		const struct fw_nft_chain *chain = &table->chains[i];
 		separate(out, start);
-		if (chain->hook == FW_HOOK_NONE) {
-			add_regular_chain(out, chain);
-		} else {
-			add_base_chain(out, chain, table->policy->hooks[chain->hook].verdict);
-		}
+		add_chain(out, chain, table->policy);
 	}
 	fw_buf_add_text(out, "}\n");
+}
+
+static void add_tables(struct fw_buf *out, const struct fw_nft_table *table) {
+	add_table(out, table);
+	for (int family = FW_IPV4; family < FW_FAMILY_COUNT; family++) {
+		if (table->nat[family] != NULL) {
+			fw_buf_add_char(out, '\n');
+			add_heading(out, "", "what is translated", fw_family_names[family]);
+			add_table(out, table->nat[family]);
+		}
+	}
 }
 
 /* Declaring a table before deleting it makes the deletion work the first time, too. */
@@ -551,7 +310,7 @@ static void emit_policy(
 	add_reset(reset, "inet", FW_NFT_TABLE);
 	add_reset(reset, "ip", FW_NFT_NAT_TABLE);
 	add_reset(reset, "ip6", FW_NFT_NAT_TABLE);
-	add_table(fw_outputs_section(out, "rules"), fw_nft_lower(&arena, policy, kernel));
+	add_tables(fw_outputs_section(out, "rules"), fw_nft_lower(&arena, policy, kernel));
 }
 
 /* Names are short enough by their length limits in a profile, and nothing else is in the way. */
@@ -581,6 +340,9 @@ static struct fw_support_table support(const struct fw_options *options) {
 		[FW_FEATURE_ICMP_CODE] = FW_NATIVE,
 		[FW_FEATURE_PROTOCOL] = FW_NATIVE,
 		[FW_FEATURE_HOP_LIMIT] = FW_NATIVE,
+		[FW_FEATURE_FORWARDING] = FW_NATIVE,
+		[FW_FEATURE_MASQUERADE] = FW_NATIVE,
+		[FW_FEATURE_HAIRPIN] = FW_NATIVE,
 	};
 	(void)options;
 	return (struct fw_support_table){items, FW_LENGTH(items)};

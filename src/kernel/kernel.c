@@ -14,7 +14,7 @@
 
 /** One hand-over. */
 struct run {
-	const struct fw_nft_table *table;
+	const struct fw_nft_table *table; /* the one that filters */
 	struct fw_netlink *netlink;
 	struct fw_transaction transaction;
 	size_t beginning;		   /* bytes that every batch begins with */
@@ -49,7 +49,8 @@ static const char *find_culprit(struct run *run, const struct fw_subject *subjec
 
 	do {
 		fw_transaction_begin(&trial, run->netlink, run->table);
-		total = fw_transaction_rule(&trial, subject->chain, subject->rule, ++keep, &last);
+		total = fw_transaction_rule(
+			&trial, subject->table, subject->chain, subject->rule, ++keep, &last);
 		count = fw_batch_check(&trial.batch, answers, run->diags);
 		if (has_refused(&trial, subject->rule, answers, count)) {
 			return last;
@@ -67,6 +68,9 @@ static const struct part {
 	{"table", "a table",
 		"CONFIG_NF_TABLES_INET, CONFIG_NF_TABLES_IPV4 and CONFIG_NF_TABLES_IPV6"},
 	{"chain", "a chain", "CONFIG_NF_TABLES_INET"},
+	{"nat chain", "a chain that translates",
+		"CONFIG_NFT_NAT (module nft_chain_nat; nft_chain_nat_ipv4 and nft_chain_nat_ipv6 "
+		"if it is an older one)"},
 	{"counter", "a counter", "CONFIG_NFT_COUNTER (module nft_counter) if it is an older one"},
 	{"set", "a set", "CONFIG_NF_TABLES_SET (module nf_tables_set) if it is an older one"},
 	{"ct", "connection tracking", "CONFIG_NFT_CT (module nft_ct)"},
@@ -77,6 +81,9 @@ static const struct part {
 	{"log", "logging",
 		"CONFIG_NFT_LOG (module nft_log) and CONFIG_NF_LOG_SYSLOG (module nf_log_syslog; "
 		"nf_log_ipv4 and nf_log_ipv6 if it is an older one)"},
+	{"masq", "masquerade",
+		"CONFIG_NFT_MASQ (module nft_masq; nft_masq_ipv4 if it is an older one)"},
+	{"nat", "a translation", "CONFIG_NFT_NAT (module nft_nat)"},
 	{"objref", "a named counter or limit",
 		"CONFIG_NFT_OBJREF (module nft_objref) if it is an older one"},
 	{"reject", "a reject", "CONFIG_NFT_REJECT_INET (module nft_reject_inet)"},
@@ -108,11 +115,10 @@ static const char *const kind_names[FW_SUBJECT_COUNT] = {
 };
 
 static struct fw_diag *tell_rule(
-	struct run *run, const struct fw_subject *subject, const char *name, int error) {
+	struct run *run, const struct fw_subject *subject, const struct part *part, int error) {
 	const struct fw_flow *flow = subject->rule->flow;
 	const char *owner = flow != NULL ? flow->service : subject->chain->name;
 	const char *owner_kind = flow != NULL ? "service" : "chain";
-	const struct part *part = find_part(name);
 
 	if (part != NULL) {
 		return fw_failure_at(run->diags, subject->span, "kernel-refuses", error,
@@ -123,19 +129,28 @@ static struct fw_diag *tell_rule(
 		"the running kernel cannot load the rules of %s '%s'", owner_kind, owner);
 }
 
+/** What it takes to load a subject that is no rule. */
+static const struct part *part_of(const struct fw_subject *subject) {
+	bool nat = subject->kind == FW_SUBJECT_CHAIN && subject->chain->nat != FW_NFT_NAT_NONE;
+
+	return find_part(nat ? "nat chain" : kind_names[subject->kind]);
+}
+
 static void tell(struct run *run, const struct fw_subject *subject, int error) {
-	const char *name = kind_names[subject->kind];
+	const struct part *part;
 	struct fw_diag *diag;
 
 	if (subject->kind == FW_SUBJECT_RULE) {
-		name = subject->nameless ? "set" : find_culprit(run, subject);
-		diag = tell_rule(run, subject, name, error);
+		part = find_part(subject->nameless ? "set" : find_culprit(run, subject));
+		diag = tell_rule(run, subject, part, error);
 	} else {
+		part = part_of(subject);
 		diag = fw_failure_at(run->diags, subject->span, "kernel-refuses", error,
-			"the running kernel cannot load the %s '%s'", name, subject->name);
+			"the running kernel cannot load the %s '%s'", kind_names[subject->kind],
+			subject->name);
 	}
-	if (is_lack(error) && find_part(name) != NULL) {
-		fw_diag_hint(run->diags, diag, "the kernel needs %s", find_part(name)->needs);
+	if (is_lack(error) && part != NULL) {
+		fw_diag_hint(run->diags, diag, "the kernel needs %s", part->needs);
 	}
 }
 
@@ -143,7 +158,7 @@ static void tell(struct run *run, const struct fw_subject *subject, int error) {
 
 /** A service is told once, whichever of its rules was refused. */
 static bool is_same(const struct fw_subject *a, const struct fw_subject *b) {
-	if (a->kind != b->kind) {
+	if (a->kind != b->kind || a->table != b->table) {
 		return false;
 	}
 	if (a->kind != FW_SUBJECT_RULE) {
@@ -185,10 +200,10 @@ static bool follows(const struct fw_subject *subject, const struct fw_subject *c
 	const struct fw_nft_rule *rule = subject->rule;
 
 	if (cause->kind == FW_SUBJECT_TABLE) {
-		return subject->kind != FW_SUBJECT_TABLE &&
-		       strcmp(cause->name, FW_TABLE_WORDS) == 0;
+		return subject->table != NULL &&
+		       strcmp(cause->name, fw_table_words[subject->table->family]) == 0;
 	}
-	if (rule == NULL) {
+	if (rule == NULL || subject->table != cause->table) {
 		return false;
 	}
 	switch (cause->kind) {
@@ -260,19 +275,31 @@ static void make_room(struct run *run) {
 	}
 }
 
-static void add_elements(struct run *run, const struct fw_nft_set *set) {
+static void add_elements(
+	struct run *run, const struct fw_nft_table *table, const struct fw_nft_set *set) {
 	for (size_t first = 0; first < set->count && !run->stopped; first += FW_PIECE) {
 		make_room(run);
-		fw_transaction_piece(&run->transaction, set, first);
+		fw_transaction_piece(&run->transaction, table, set, first);
 	}
 }
 
-static void add_rules(struct run *run, const struct fw_nft_chain *chain) {
+static void add_rules(
+	struct run *run, const struct fw_nft_table *table, const struct fw_nft_chain *chain) {
 	const char *last;
 
 	for (size_t i = 0; i < chain->rule_count && !run->stopped; i++) {
 		make_room(run);
-		fw_transaction_rule(&run->transaction, chain, &chain->rules[i], SIZE_MAX, &last);
+		fw_transaction_rule(
+			&run->transaction, table, chain, &chain->rules[i], SIZE_MAX, &last);
+	}
+}
+
+static void fill(struct run *run, const struct fw_nft_table *table) {
+	for (size_t i = 0; i < table->set_count; i++) {
+		add_elements(run, table, table->sets[i]);
+	}
+	for (size_t i = 0; i < table->chain_count; i++) {
+		add_rules(run, table, &table->chains[i]);
 	}
 }
 
@@ -291,11 +318,11 @@ bool fw_kernel_run(const struct fw_nft_table *table, struct fw_netlink *netlink,
 	};
 
 	begin(&run);
-	for (size_t i = 0; i < table->set_count; i++) {
-		add_elements(&run, table->sets[i]);
-	}
-	for (size_t i = 0; i < table->chain_count; i++) {
-		add_rules(&run, &table->chains[i]);
+	fill(&run, table);
+	for (int family = FW_IPV4; family < FW_FAMILY_COUNT; family++) {
+		if (table->nat[family] != NULL) {
+			fill(&run, table->nat[family]);
+		}
 	}
 	if (!run.stopped) {
 		send(&run);

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Rules as expressions (libnftnl), as nft compiles their text. In an inet table a match on a header
- * needs to know that the header is there, so matches on family and protocol go before it unless an
- * earlier match of the rule has asked already. Where nft joins two neighbouring header fields into
- * one load, or cuts a load to the bytes of a prefix, this doesn't: the kernel needs nothing else
- * for it, and versions of nft differ there as well.
+ * Rules as expressions (libnftnl), as nft compiles their text. A match on a header needs to know
+ * that the header is there, so matches on family and protocol go before it unless an earlier match
+ * of the rule has asked already, or the table is of that family alone. Where nft joins two
+ * neighbouring header fields into one load, or cuts a load to the bytes of a prefix, this doesn't:
+ * the kernel needs nothing else for it, and versions of nft differ there as well.
  */
 
 #include <assert.h>
@@ -16,6 +16,8 @@
 #include <libnftnl/rule.h>
 #include <libnftnl/udata.h>
 #include <linux/netfilter.h>
+#include <linux/netfilter/nf_conntrack_common.h>
+#include <linux/netfilter/nf_conntrack_tuple_common.h>
 #include <linux/netfilter/nf_tables.h>
 
 #include "kernel/transaction.h"
@@ -121,6 +123,23 @@ static void look_up(struct build *build, const char *set, bool negated) {
 		nftnl_expr_set_u32(lookup, NFTNL_EXPR_LOOKUP_FLAGS, NFT_LOOKUP_F_INV);
 	}
 	add(build, lookup);
+}
+
+/* The value that the map has under the key in register 1 comes to stand there instead. A key that
+ * the map does not have ends the rule. */
+static void look_up_value(struct build *build, const char *map) {
+	struct nftnl_expr *lookup = make_lookup(map);
+
+	nftnl_expr_set_u32(lookup, NFTNL_EXPR_LOOKUP_DREG, NFT_REG_1);
+	add(build, lookup);
+}
+
+static void load_value(struct build *build, const void *value, uint32_t length, uint32_t reg) {
+	struct nftnl_expr *immediate = make("immediate");
+
+	nftnl_expr_set_u32(immediate, NFTNL_EXPR_IMM_DREG, reg);
+	nftnl_expr_set(immediate, NFTNL_EXPR_IMM_DATA, value, length);
+	add(build, immediate);
 }
 
 static void look_up_nameless(struct build *build, uint32_t id) {
@@ -242,6 +261,11 @@ static void match_address_port(struct build *build, const struct fw_nft_match *m
 	look_up(build, match->set->name, match->negated);
 }
 
+static void load_port(struct build *build, uint8_t protocol, uint32_t offset) {
+	need_protocol(build, protocol);
+	load_field(build, NFT_PAYLOAD_TRANSPORT_HEADER, offset, sizeof(uint16_t), NFT_REG_1);
+}
+
 static void match_one_range(struct build *build, struct fw_ports ports) {
 	uint16_t low = htons(ports.low), high = htons(ports.high);
 
@@ -254,10 +278,8 @@ static void match_one_range(struct build *build, struct fw_ports ports) {
 }
 
 static void match_ports(struct build *build, const struct fw_nft_match *match) {
-	need_protocol(build, match->protocol);
-	load_field(build, NFT_PAYLOAD_TRANSPORT_HEADER,
-		match->kind == FW_NFT_SPORT ? PORT_SOURCE : PORT_DESTINATION, sizeof(uint16_t),
-		NFT_REG_1);
+	load_port(build, match->protocol,
+		match->kind == FW_NFT_SPORT ? PORT_SOURCE : PORT_DESTINATION);
 	if (match->count == 1) {
 		match_one_range(build, match->ports[0]);
 	} else {
@@ -296,6 +318,31 @@ static void match_hop_limit(struct build *build, const struct fw_nft_match *matc
 	compare_byte(build, match->hop_limit);
 }
 
+static struct nftnl_expr *make_ct(uint32_t key) {
+	struct nftnl_expr *ct = make("ct");
+
+	nftnl_expr_set_u32(ct, NFTNL_EXPR_CT_KEY, key);
+	nftnl_expr_set_u32(ct, NFTNL_EXPR_CT_DREG, NFT_REG_1);
+	return ct;
+}
+
+/* One bit among others: a connection that is translated is most often confirmed, too, and so on. */
+static void match_dnat(struct build *build, const struct fw_nft_match *match) {
+	static const uint32_t bit = IPS_DST_NAT, none = 0;
+
+	add(build, make_ct(NFT_CT_STATUS));
+	mask(build, &bit, sizeof(bit));
+	compare(build, NFT_CMP_NEQ, &none, sizeof(none));
+
+	uint8_t address[16];
+	uint32_t length = (uint32_t)fw_addr_bytes(match->family, match->range.first, address);
+	struct nftnl_expr *destination =
+		make_ct(match->family == FW_IPV4 ? NFT_CT_DST_IP : NFT_CT_DST_IP6);
+	nftnl_expr_set_u8(destination, NFTNL_EXPR_CT_DIR, IP_CT_DIR_ORIGINAL);
+	add(build, destination);
+	compare(build, NFT_CMP_EQ, address, length);
+}
+
 static void add_match(struct build *build, const struct fw_nft_match *match) {
 	switch (match->kind) {
 	case FW_NFT_MATCH_NONE:
@@ -332,6 +379,9 @@ static void add_match(struct build *build, const struct fw_nft_match *match) {
 		break;
 	case FW_NFT_HOP_LIMIT:
 		match_hop_limit(build, match);
+		break;
+	case FW_NFT_CT_DNAT:
+		match_dnat(build, match);
 		break;
 	}
 }
@@ -407,12 +457,9 @@ static void jump(struct build *build, const char *chain) {
 }
 
 static void decide_by_state(struct build *build) {
-	struct nftnl_expr *ct = make("ct");
 	struct nftnl_expr *lookup = make_lookup(FW_SET_NAMELESS);
 
-	nftnl_expr_set_u32(ct, NFTNL_EXPR_CT_KEY, NFT_CT_STATE);
-	nftnl_expr_set_u32(ct, NFTNL_EXPR_CT_DREG, NFT_REG_1);
-	add(build, ct);
+	add(build, make_ct(NFT_CT_STATE));
 	nftnl_expr_set_u32(lookup, NFTNL_EXPR_LOOKUP_DREG, NFT_REG_VERDICT);
 	nftnl_expr_set_u32(
 		lookup, NFTNL_EXPR_LOOKUP_SET_ID, fw_transaction_states(build->transaction));
@@ -425,6 +472,37 @@ static void reject(struct build *build, uint32_t type, uint8_t code) {
 	nftnl_expr_set_u32(expression, NFTNL_EXPR_REJECT_TYPE, type);
 	nftnl_expr_set_u8(expression, NFTNL_EXPR_REJECT_CODE, code);
 	add(build, expression);
+}
+
+/* The new address in register 1; `port`: whether the new port is in register 2. */
+static void translate(struct build *build, uint32_t type, enum fw_family family, bool port) {
+	struct nftnl_expr *nat = make("nat");
+
+	nftnl_expr_set_u32(nat, NFTNL_EXPR_NAT_TYPE, type);
+	nftnl_expr_set_u32(
+		nat, NFTNL_EXPR_NAT_FAMILY, family == FW_IPV4 ? NFPROTO_IPV4 : NFPROTO_IPV6);
+	nftnl_expr_set_u32(nat, NFTNL_EXPR_NAT_REG_ADDR_MIN, NFT_REG_1);
+	if (port) {
+		nftnl_expr_set_u32(nat, NFTNL_EXPR_NAT_REG_PROTO_MIN, NFT_REG_2);
+	}
+	add(build, nat);
+}
+
+static void translate_destination(struct build *build, const struct fw_nft_statement *statement) {
+	uint16_t port = htons(statement->port);
+
+	load_port(build, statement->protocol, PORT_DESTINATION);
+	look_up_value(build, statement->set->name);
+	load_value(build, &port, sizeof(port), NFT_REG_2);
+	translate(build, NFT_NAT_DNAT, statement->family, true);
+}
+
+static void translate_source(struct build *build, const struct fw_nft_statement *statement) {
+	uint8_t value[16];
+	uint32_t length = (uint32_t)fw_addr_bytes(statement->family, statement->address, value);
+
+	load_value(build, value, length, NFT_REG_1);
+	translate(build, NFT_NAT_SNAT, statement->family, false);
 }
 
 static void add_statement(struct build *build, const struct fw_nft_statement *statement) {
@@ -465,6 +543,15 @@ static void add_statement(struct build *build, const struct fw_nft_statement *st
 	case FW_NFT_REJECT:
 		reject(build, NFT_REJECT_ICMPX_UNREACH, NFT_REJECT_ICMPX_ADMIN_PROHIBITED);
 		break;
+	case FW_NFT_DNAT:
+		translate_destination(build, statement);
+		break;
+	case FW_NFT_SNAT:
+		translate_source(build, statement);
+		break;
+	case FW_NFT_MASQUERADE:
+		add(build, make("masq"));
+		break;
 	}
 }
 
@@ -480,12 +567,12 @@ static void set_comment(struct nftnl_rule *rule, const char *comment) {
 	nftnl_udata_buf_free(data);
 }
 
-static struct nftnl_rule *make_rule(
+static struct nftnl_rule *make_rule(const struct fw_nft_table *table,
 	const struct fw_nft_chain *chain, const struct fw_nft_rule *rule) {
 	struct nftnl_rule *made = nftnl_rule_alloc();
 
 	assert(made != NULL);
-	nftnl_rule_set_str(made, NFTNL_RULE_TABLE, FW_NFT_TABLE);
+	nftnl_rule_set_str(made, NFTNL_RULE_TABLE, table->name);
 	nftnl_rule_set_str(made, NFTNL_RULE_CHAIN, chain->name);
 	if (rule->comment != NULL) {
 		set_comment(made, rule->comment);
@@ -493,17 +580,20 @@ static struct nftnl_rule *make_rule(
 	return made;
 }
 
-size_t fw_transaction_rule(struct fw_transaction *transaction, const struct fw_nft_chain *chain,
-	const struct fw_nft_rule *rule, size_t keep, const char **out_last) {
+size_t fw_transaction_rule(struct fw_transaction *transaction, const struct fw_nft_table *table,
+	const struct fw_nft_chain *chain, const struct fw_nft_rule *rule, size_t keep,
+	const char **out_last) {
 	struct build build = {
 		.transaction = transaction,
-		.rule = make_rule(chain, rule),
+		.rule = make_rule(table, chain, rule),
 		.keep = keep,
+		.family = table->family,
 	};
 
 	transaction->subject = (struct fw_subject){
 		.kind = FW_SUBJECT_RULE,
 		.span = rule->span,
+		.table = table,
 		.chain = chain,
 		.rule = rule,
 	};

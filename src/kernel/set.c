@@ -38,6 +38,7 @@ struct form {
 	const char *name;
 	uint32_t flags; /* NFT_SET_ */
 	uint32_t type, key_length, size;
+	uint32_t data_type, data_length; /* of a map to values; 0: of NFT_SET_MAP to verdicts */
 	enum byte_order order;
 	uint32_t fields[2]; /* lengths of a concatenation's, where ranges make them matter */
 };
@@ -52,12 +53,15 @@ static const uint32_t icmp_types[FW_FAMILY_COUNT] = {
 	[FW_IPV6] = TYPE_ICMPV6,
 };
 
-/* nft notes the byte order for itself; without it a listing would not read the keys. */
-static void put_byte_order(struct nlmsghdr *message, enum byte_order order) {
+/* nft notes the byte orders for itself; without them a listing would not read keys and values. */
+static void put_byte_order(struct nlmsghdr *message, const struct form *form) {
 	struct nftnl_udata_buf *data = nftnl_udata_buf_alloc(NFT_USERDATA_MAXLEN);
 
 	assert(data != NULL);
-	nftnl_udata_put_u32(data, NFTNL_UDATA_SET_KEYBYTEORDER, order);
+	nftnl_udata_put_u32(data, NFTNL_UDATA_SET_KEYBYTEORDER, form->order);
+	if (form->data_length != 0) {
+		nftnl_udata_put_u32(data, NFTNL_UDATA_SET_DATABYTEORDER, ORDER_BIG);
+	}
 	mnl_attr_put(
 		message, NFTA_SET_USERDATA, nftnl_udata_buf_len(data), nftnl_udata_buf_data(data));
 	nftnl_udata_buf_free(data);
@@ -89,22 +93,29 @@ static void put_description(struct nlmsghdr *message, const struct form *form) {
 	mnl_attr_nest_end(message, description);
 }
 
+static void put_data(struct nlmsghdr *message, const struct form *form) {
+	if (form->data_length != 0) {
+		mnl_attr_put_u32(message, NFTA_SET_DATA_TYPE, htonl(form->data_type));
+		mnl_attr_put_u32(message, NFTA_SET_DATA_LEN, htonl(form->data_length));
+	} else if ((form->flags & NFT_SET_MAP) != 0) {
+		mnl_attr_put_u32(message, NFTA_SET_DATA_TYPE, htonl(NFT_DATA_VERDICT));
+	}
+}
+
 /** Returns the id of the set within the batch. */
 static uint32_t declare(struct fw_transaction *transaction, const struct form *form) {
 	struct nlmsghdr *message =
 		fw_transaction_message(transaction, NFT_MSG_NEWSET, NLM_F_CREATE);
 
-	mnl_attr_put_strz(message, NFTA_SET_TABLE, FW_NFT_TABLE);
+	mnl_attr_put_strz(message, NFTA_SET_TABLE, transaction->subject.table->name);
 	mnl_attr_put_strz(message, NFTA_SET_NAME, form->name);
 	mnl_attr_put_u32(message, NFTA_SET_ID, htonl(++transaction->set_id));
 	mnl_attr_put_u32(message, NFTA_SET_FLAGS, htonl(form->flags));
 	mnl_attr_put_u32(message, NFTA_SET_KEY_TYPE, htonl(form->type));
 	mnl_attr_put_u32(message, NFTA_SET_KEY_LEN, htonl(form->key_length));
-	if ((form->flags & NFT_SET_MAP) != 0) {
-		mnl_attr_put_u32(message, NFTA_SET_DATA_TYPE, htonl(NFT_DATA_VERDICT));
-	}
+	put_data(message, form);
 	put_description(message, form);
-	put_byte_order(message, form->order);
+	put_byte_order(message, form);
 	fw_batch_message_end(&transaction->batch);
 	return transaction->set_id;
 }
@@ -122,7 +133,7 @@ static void add_piece(struct fw_transaction *transaction, const char *name, uint
 		fw_transaction_message(transaction, NFT_MSG_NEWSETELEM, NLM_F_CREATE);
 	struct nlattr *nest;
 
-	mnl_attr_put_strz(message, NFTA_SET_ELEM_LIST_TABLE, FW_NFT_TABLE);
+	mnl_attr_put_strz(message, NFTA_SET_ELEM_LIST_TABLE, transaction->subject.table->name);
 	mnl_attr_put_strz(message, NFTA_SET_ELEM_LIST_SET, name);
 	if (id != 0) {
 		mnl_attr_put_u32(message, NFTA_SET_ELEM_LIST_SET_ID, htonl(id));
@@ -252,22 +263,44 @@ static void add_pair_range(struct nlmsghdr *list, const void *items, size_t inde
 	mnl_attr_nest_end(list, element);
 }
 
+/* ---- maps of ports to addresses ---- */
+
+static void add_forwarding(struct nlmsghdr *list, const void *items, size_t index) {
+	const struct fw_forwarding *forwarding = (const struct fw_forwarding *)items + index;
+	uint16_t key = htons(forwarding->outside_port);
+	struct nlattr *element = begin_element(list, &key, sizeof(key));
+	struct nlattr *data = mnl_attr_nest_start(list, NFTA_SET_ELEM_DATA);
+	uint8_t value[16];
+
+	mnl_attr_put(list, NFTA_DATA_VALUE,
+		fw_addr_bytes(forwarding->family, forwarding->address, value), value);
+	mnl_attr_nest_end(list, data);
+	mnl_attr_nest_end(list, element);
+}
+
+/* ---- named sets and maps ---- */
+
 /*
  * The set of a meter counts as nameless although it has a name: it goes with its rule. The timeout
  * is the rule's.
  */
 static uint32_t set_flags(const struct fw_nft_set *set) {
+	if (set->key == FW_NFT_PORT_TO_ADDR) {
+		return NFT_SET_MAP;
+	}
 	if (set->dynamic) {
 		return NFT_SET_ANONYMOUS | NFT_SET_EVAL | NFT_SET_TIMEOUT;
 	}
 	return set->interval ? NFT_SET_INTERVAL : 0;
 }
 
-static void begin_set(struct fw_transaction *transaction, const struct fw_nft_set *set) {
-	transaction->subject = (struct fw_subject){FW_SUBJECT_SET, set->name, set->span};
+static void begin_set(struct fw_transaction *transaction, const struct fw_nft_table *table,
+	const struct fw_nft_set *set) {
+	transaction->subject = (struct fw_subject){FW_SUBJECT_SET, set->name, set->span, table};
 }
 
-void fw_transaction_set(struct fw_transaction *transaction, const struct fw_nft_set *set) {
+void fw_transaction_set(struct fw_transaction *transaction, const struct fw_nft_table *table,
+	const struct fw_nft_set *set) {
 	struct form form = {
 		.name = set->name,
 		.flags = set_flags(set),
@@ -284,20 +317,35 @@ void fw_transaction_set(struct fw_transaction *transaction, const struct fw_nft_
 		form.type = form.type << TYPE_BITS | TYPE_PORT;
 		form.key_length += FIELD;
 		form.order = ORDER_NONE;
+	} else if (set->key == FW_NFT_PORT_TO_ADDR) {
+		form.data_type = form.type;
+		form.data_length = form.key_length;
+		form.type = TYPE_PORT;
+		form.key_length = sizeof(uint16_t);
 	}
-	begin_set(transaction, set);
+	begin_set(transaction, table, set);
 	declare(transaction, &form);
 }
 
-void fw_transaction_piece(
-	struct fw_transaction *transaction, const struct fw_nft_set *set, size_t first) {
-	begin_set(transaction, set);
-	if (set->key == FW_NFT_ADDR_PORT) {
-		add_piece(transaction, set->name, 0, set->interval ? add_pair_range : add_pair,
-			set->elements, first, set->count);
-	} else {
+void fw_transaction_piece(struct fw_transaction *transaction, const struct fw_nft_table *table,
+	const struct fw_nft_set *set, size_t first) {
+	begin_set(transaction, table, set);
+	switch (set->key) {
+	case FW_NFT_KEY_NONE:
+		assert(!"a set without a key");
+		break;
+	case FW_NFT_ADDR:
 		add_piece(transaction, set->name, 0, set->interval ? add_range : add_address,
 			set->endpoints, first, set->count);
+		break;
+	case FW_NFT_ADDR_PORT:
+		add_piece(transaction, set->name, 0, set->interval ? add_pair_range : add_pair,
+			set->elements, first, set->count);
+		break;
+	case FW_NFT_PORT_TO_ADDR:
+		add_piece(transaction, set->name, 0, add_forwarding, set->forwardings, first,
+			set->count);
+		break;
 	}
 }
 

@@ -20,14 +20,16 @@ enum fw_subject_kind {
 };
 enum { FW_SUBJECT_COUNT = FW_SUBJECT_RULE + 1 };
 
-/** The name of the table that holds all but translations, with its family. */
-#define FW_TABLE_WORDS "inet " FW_NFT_TABLE
+/** The table of each family, in words: "inet flowfw" for FW_FAMILY_NONE, "ip flowfw_nat" … */
+extern const char *const fw_table_words[FW_FAMILY_COUNT];
 
 /** What a message is about, so that its refusal finds a name and a place. */
 struct fw_subject {
 	enum fw_subject_kind kind;
-	const char *name; /* of a table with its family, of what else is no rule */
+	const char *name; /* of a table its words, of what else is no rule */
 	struct fw_span span;
+	/** The table that the message is to; NULL for FW_SUBJECT_TABLE. */
+	const struct fw_nft_table *table;
 	/** FW_SUBJECT_RULE: the rule and where it stands. */
 	const struct fw_nft_chain *chain;
 	const struct fw_nft_rule *rule;
@@ -36,7 +38,6 @@ struct fw_subject {
 
 /** A zeroed struct is not begun. */
 struct fw_transaction {
-	const struct fw_nft_table *table;
 	struct fw_batch batch;
 	FW_VEC(struct fw_subject) subjects; /* of each message of the batch, in order */
 	uint32_t first;			    /* sequence number of the first of them */
@@ -46,12 +47,13 @@ struct fw_transaction {
 
 /**
  * Begins a batch, also in place of one that was built before, with all that rules refer to: empties
- * and makes the tables, makes chains, counters, limits and sets without elements.
+ * and makes the tables, makes chains, counters, limits and sets without elements. `table` is the
+ * one that filters; the others come with it.
  */
 void fw_transaction_begin(struct fw_transaction *transaction, struct fw_netlink *netlink,
 	const struct fw_nft_table *table);
 void fw_transaction_fini(struct fw_transaction *transaction);
-/** A message to the table about transaction->subject; ends with fw_batch_message_end(). */
+/** A message to the table of transaction->subject about it; ends with fw_batch_message_end(). */
 struct nlmsghdr *fw_transaction_message(
 	struct fw_transaction *transaction, uint16_t type, uint16_t flags);
 /** What the message with this sequence number is about. */
@@ -63,10 +65,11 @@ const struct fw_subject *fw_transaction_subject(
 /** Elements that are added by one message; their list must stay below 64 KiB. */
 enum { FW_PIECE = 512 };
 
-void fw_transaction_set(struct fw_transaction *transaction, const struct fw_nft_set *set);
+void fw_transaction_set(struct fw_transaction *transaction, const struct fw_nft_table *table,
+	const struct fw_nft_set *set);
 /** Adds the elements from `first` on, FW_PIECE at most. */
-void fw_transaction_piece(
-	struct fw_transaction *transaction, const struct fw_nft_set *set, size_t first);
+void fw_transaction_piece(struct fw_transaction *transaction, const struct fw_nft_table *table,
+	const struct fw_nft_set *set, size_t first);
 
 /* Nameless sets: each returns the id by which a rule of the same batch looks it up, under the name
  * FW_SET_NAMELESS. */
@@ -90,17 +93,18 @@ uint32_t fw_transaction_states(struct fw_transaction *transaction);
 uint64_t fw_unit_seconds(enum fw_unit unit);
 
 /**
- * Adds a rule and its nameless sets, with its first `keep` expressions only. Returns how many it
- * has; *out_last is the name of the last one that was kept.
+ * Adds a rule of a chain of the table, and its nameless sets, with its first `keep` expressions
+ * only. Returns how many it has; *out_last is the name of the last one that was kept.
  */
-size_t fw_transaction_rule(struct fw_transaction *transaction, const struct fw_nft_chain *chain,
-	const struct fw_nft_rule *rule, size_t keep, const char **out_last);
+size_t fw_transaction_rule(struct fw_transaction *transaction, const struct fw_nft_table *table,
+	const struct fw_nft_chain *chain, const struct fw_nft_rule *rule, size_t keep,
+	const char **out_last);
 
-/* ---- the whole table ---- */
+/* ---- all tables ---- */
 
 /**
  * What fw_kernel_check() does, over an open socket. With `commit` the kernel is made to load the
- * table, in one batch; without, in as many as netlink->limit asks for.
+ * tables, in one batch; without, in as many as netlink->limit asks for.
  */
 bool fw_kernel_run(const struct fw_nft_table *table, struct fw_netlink *netlink, bool commit,
 	struct fw_diags *diags);

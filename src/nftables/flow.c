@@ -10,22 +10,6 @@
 
 /* ---- sides: where a packet comes from and goes to ---- */
 
-enum way_kind {
-	WAY_ANY,   /* any address of the family */
-	WAY_RANGE, /* `range` */
-	WAY_PLAIN, /* members of `set` without ports of their own */
-	WAY_OWN,   /* the others */
-	WAY_MADE,  /* `made` */
-};
-
-/* One way to be on a side. */
-struct way {
-	enum way_kind kind;
-	struct fw_range range;
-	const struct fw_set *set;
-	const struct fw_nft_set *made;
-};
-
 /* The members of a set in one or two parts; with `plain`, those without ports of their own. */
 static size_t set_ways(
 	const struct fw_set *set, enum fw_family family, bool plain, struct way out[static 2]) {
@@ -54,13 +38,7 @@ static bool covers_all(const struct fw_set *set, enum fw_family family, bool pla
 	       (!plain && own < members->count && fw_range_is_all(&members->items[own].range));
 }
 
-struct ways {
-	struct way *items;
-	size_t count;
-};
-
-/* None where no set of the side has members of this family (and, with `plain`, of that kind). */
-static struct ways side_ways(
+struct ways fw_nft_side_ways(
 	struct fw_arena *arena, const struct fw_side *side, enum fw_family family, bool plain) {
 	struct ways ways = {FW_ARENA_ARRAY(arena, struct way, 2 * side->set_count + 1)};
 	bool any = side->set_count == 0;
@@ -96,7 +74,7 @@ struct setting {
 	struct ways source, destination;
 };
 
-static void add_names(
+void fw_nft_add_names(
 	struct matches *matches, enum fw_nft_match_kind kind, const struct fw_names *names) {
 	if (names->count != 0) {
 		fw_nft_add_match(matches,
@@ -105,8 +83,7 @@ static void add_names(
 	}
 }
 
-/* Here a set comes into being: when a rule has it. */
-static void add_way(struct lowering *lowering, struct matches *matches,
+void fw_nft_add_way(struct lowering *lowering, struct matches *matches,
 	const struct fw_nft_match *address, const struct way *way) {
 	struct fw_nft_match match = *address;
 
@@ -131,13 +108,13 @@ static void add_way(struct lowering *lowering, struct matches *matches,
 
 static void add_side(struct lowering *lowering, struct matches *matches,
 	struct fw_nft_match address, const struct fw_side *side, const struct way *way) {
-	add_way(lowering, matches, &address, way);
+	fw_nft_add_way(lowering, matches, &address, way);
 	if (side->except != NULL) {
 		struct way except[2] = {0};
 		size_t count = set_ways(side->except, address.family, false, except);
 		address.negated = true;
 		for (size_t i = 0; i < count; i++) {
-			add_way(lowering, matches, &address, &except[i]);
+			fw_nft_add_way(lowering, matches, &address, &except[i]);
 		}
 	}
 }
@@ -161,6 +138,7 @@ static bool implies_family(const struct fw_nft_match *match) {
 	case FW_NFT_OIFNAME:
 	case FW_NFT_SPORT:
 	case FW_NFT_DPORT:
+	case FW_NFT_CT_DNAT:
 		break;
 	}
 	return false;
@@ -197,8 +175,8 @@ static void add_setting(
 	for (size_t s = 0; s < setting->source.count; s++) {
 		for (size_t d = 0; d < setting->destination.count; d++) {
 			struct matches matches = {0};
-			add_names(&matches, FW_NFT_IIFNAME, &flow->in_interfaces);
-			add_names(&matches, FW_NFT_OIFNAME, &flow->out_interfaces);
+			fw_nft_add_names(&matches, FW_NFT_IIFNAME, &flow->in_interfaces);
+			fw_nft_add_names(&matches, FW_NFT_OIFNAME, &flow->out_interfaces);
 			add_side(lowering, &matches, source, &flow->source,
 				&setting->source.items[s]);
 			add_side(lowering, &matches, destination, &flow->destination,
@@ -370,9 +348,9 @@ static void lower_family(struct lowering *lowering, const struct fw_flow *flow,
 		.flow = flow,
 		.verdict = verdict,
 		.family = family,
-		.source = side_ways(lowering->arena, &flow->source, family,
+		.source = fw_nft_side_ways(lowering->arena, &flow->source, family,
 			flow->own_ports && peers == &flow->source),
-		.destination = side_ways(lowering->arena, &flow->destination, family,
+		.destination = fw_nft_side_ways(lowering->arena, &flow->destination, family,
 			flow->own_ports && peers == &flow->destination),
 	};
 	for (size_t i = 0; i < flow->clause_count; i++) {

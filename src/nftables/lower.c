@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The table: a base chain for each hook with a verdict, its own rules round those of the flows, and
- * all that the rules refer to.
+ * The table that filters: a base chain for each hook with a verdict, its own rules round those of
+ * the flows, and all that the rules refer to.
  */
 
 #include <assert.h>
@@ -18,7 +18,7 @@ void fw_nft_add_match(struct matches *matches, struct fw_nft_match match) {
 	matches->items[matches->count++] = match;
 }
 
-void fw_nft_add_rule(struct lowering *lowering, const struct matches *matches,
+struct fw_nft_rule *fw_nft_add_rule(struct lowering *lowering, const struct matches *matches,
 	const struct fw_nft_statement *statements, size_t count, const struct fw_flow *flow) {
 	size_t size = matches->count * sizeof(struct fw_nft_match);
 	struct fw_nft_match *copy = fw_arena_alloc(lowering->arena, size);
@@ -35,6 +35,7 @@ void fw_nft_add_rule(struct lowering *lowering, const struct matches *matches,
 		rule.span = flow->span;
 	}
 	FW_VEC_ADD(&lowering->rules, rule);
+	return &lowering->rules.items[lowering->rules.count - 1];
 }
 
 void fw_nft_add_flow_rule(struct lowering *lowering, const struct matches *matches,
@@ -78,8 +79,7 @@ static void add_loopback(struct lowering *lowering, enum fw_hook hook) {
 				  .names = loopback,
 				  .count = 1,
 			  });
-	fw_nft_add_rule(lowering, &matches, &accept, 1, NULL);
-	lowering->rules.items[lowering->rules.count - 1].comment = "loopback";
+	fw_nft_add_rule(lowering, &matches, &accept, 1, NULL)->comment = "loopback";
 }
 
 static void add_leftover_log(struct lowering *lowering, enum fw_hook hook) {
@@ -190,45 +190,59 @@ static void take_chains(struct lowering *lowering, struct fw_nft_table *table) {
 	table->chain_count = lowering->regular.count;
 }
 
-static void take_sets(struct lowering *lowering, struct fw_nft_table *table) {
-	set_vec sets = {0};
-	fw_nft_set_index_list(&lowering->sets, lowering->policy, &sets);
+static void take_sets(struct lowering *lowering, const struct fw_set *const *sets, size_t count,
+	struct fw_nft_table *table) {
+	set_vec *taken = &lowering->maps;
+	fw_nft_set_index_list(&lowering->sets, sets, count, taken);
 	for (size_t i = 0; i < lowering->dynamic.count; i++) {
-		FW_VEC_ADD(&sets, lowering->dynamic.items[i]);
+		FW_VEC_ADD(taken, lowering->dynamic.items[i]);
 	}
-	table->sets = TO_ARENA(lowering->arena, sets);
-	table->set_count = sets.count;
-	FW_VEC_FINI(&sets);
+	table->sets = TO_ARENA(lowering->arena, *taken);
+	table->set_count = taken->count;
 }
 
-static void lowering_fini(struct lowering *lowering) {
+struct fw_nft_table *fw_nft_take_table(
+	struct lowering *lowering, const struct fw_set *const *sets, size_t set_count) {
+	struct fw_nft_table *table = FW_ARENA_NEW(lowering->arena, struct fw_nft_table);
+
+	table->policy = lowering->policy;
+	table->limits = TO_ARENA(lowering->arena, lowering->limits);
+	table->limit_count = lowering->limits.count;
+	take_sets(lowering, sets, set_count, table);
+	take_chains(lowering, table);
+	return table;
+}
+
+void fw_nft_lowering_fini(struct lowering *lowering) {
 	fw_nft_set_index_fini(&lowering->sets);
+	FW_VEC_FINI(&lowering->maps);
 	FW_VEC_FINI(&lowering->dynamic);
 	FW_VEC_FINI(&lowering->limits);
 	FW_VEC_FINI(&lowering->regular);
 	FW_VEC_FINI(&lowering->base);
 	FW_VEC_FINI(&lowering->rules);
+	FW_VEC_FINI(&lowering->buckets);
+	FW_VEC_FINI(&lowering->log_limits);
 }
 
 const struct fw_nft_table *fw_nft_lower(
 	struct fw_arena *arena, const struct fw_policy *policy, enum fw_nft_kernel kernel) {
-	FW_AUTO(lowering_fini)
+	FW_AUTO(fw_nft_lowering_fini)
 	struct lowering lowering = {
 		.arena = arena, .policy = policy, .sets = {.arena = arena, .kernel = kernel}};
-	struct fw_nft_table *table = FW_ARENA_NEW(arena, struct fw_nft_table);
 
 	for (int hook = FW_INPUT; hook < FW_HOOK_COUNT; hook++) {
 		if (policy->hooks[hook].verdict != FW_UNTOUCHED) {
 			lower_chain(&lowering, (enum fw_hook)hook);
 		}
 	}
-	table->policy = policy;
+	struct fw_nft_table *table = fw_nft_take_table(&lowering, policy->sets, policy->set_count);
+	table->name = FW_NFT_TABLE;
 	if (policy->counters) {
 		lower_counters(&lowering, table);
 	}
-	table->limits = TO_ARENA(arena, lowering.limits);
-	table->limit_count = lowering.limits.count;
-	take_sets(&lowering, table);
-	take_chains(&lowering, table);
+	for (int family = FW_IPV4; family < FW_FAMILY_COUNT; family++) {
+		table->nat[family] = fw_nft_lower_nat(arena, policy, (enum fw_family)family);
+	}
 	return table;
 }

@@ -11,12 +11,13 @@
 
 /*
  * Names, in table `inet flowfw`. Names of groups and services have no underscore, so none of these
- * can be another's:
+ * can be another's. `DEVICE.` may stand before GROUP and SERVICE of a set's name:
  *
  *   ipv4_GROUP                  members of a group
  *   ipv4_SERVICE_peers          addresses that a service lists for its peers (more than one)
  *   ipv4_SERVICE_local          … for its own end
  *   ipv4_SERVICE_except         … that it excludes
+ *   ipv4_SERVICE_devices.DEVICE devices behind a gateway that a flow is for, if not for all
  *   SET_own                     those members of a set that bring ports, for flows on other ports
  *   SET_ports, _tcp, _udp       their address . port pairs: on both protocols, on one of them
  *   SET_ranges, _tcp, _udp      pairs of ranges, of members that are no single address or bring
@@ -26,6 +27,14 @@
  *   ipv4_SERVICE_HOOK_sources   buckets of a limit per source
  *   service_SERVICE             counter
  *   service_SERVICE_HOOK        limit; or the chain that holds a limit per source
+ *   log_SERVICE_HOOK            limit of a service's log
+ *
+ * and in the tables of translations:
+ *
+ *   ipv4_nat_hairpin, ipv4_nat_masquerade
+ *                               addresses whose connections are translated
+ *   ipv4_SERVICE_forward_tcp-8088
+ *                               outside ports to devices, each on its own port 8088
  *
  * `ipv6_` likewise. A service has its own buckets in each hook; where its flows there have
  * different limits, HOOK is followed by `_2`, `_3` …
@@ -34,8 +43,9 @@
 /** What the elements of a set are. */
 enum fw_nft_key {
 	FW_NFT_KEY_NONE,
-	FW_NFT_ADDR,	  /* addresses of `family` */
-	FW_NFT_ADDR_PORT, /* address . port; ranges only where `interval` */
+	FW_NFT_ADDR,	     /* addresses of `family` */
+	FW_NFT_ADDR_PORT,    /* address . port; ranges only where `interval` */
+	FW_NFT_PORT_TO_ADDR, /* a map, from ports to addresses of `family` */
 };
 
 struct fw_nft_element {
@@ -57,6 +67,8 @@ struct fw_nft_set {
 	const struct fw_endpoint *endpoints;
 	/** FW_NFT_ADDR_PORT: by address, then port; no two overlap. Else NULL. */
 	const struct fw_nft_element *elements;
+	/** FW_NFT_PORT_TO_ADDR: outside ports to devices, by port. Else NULL. */
+	const struct fw_forwarding *forwardings;
 	size_t count;
 	struct fw_span span;
 };
@@ -76,6 +88,7 @@ enum fw_nft_match_kind {
 	FW_NFT_ICMP,	  /* family, types without codes */
 	FW_NFT_ICMP_CODE, /* family, one type with a code: type and code */
 	FW_NFT_HOP_LIMIT, /* hop_limit, IPv6 */
+	FW_NFT_CT_DNAT, /* family; the connection was translated, and was to `range`, one address */
 };
 
 struct fw_nft_match {
@@ -104,6 +117,11 @@ enum fw_nft_statement_kind {
 	FW_NFT_DROP,
 	FW_NFT_REJECT_TCP, /* reject with tcp reset */
 	FW_NFT_REJECT,	   /* reject with icmpx admin-prohibited */
+	/* What follows translates a connection and ends its way through the hook's rules. */
+	FW_NFT_DNAT, /* to the address that `set` maps its dport of `protocol` to, and `port`;
+			a port that is not in the map does not match */
+	FW_NFT_SNAT, /* to `address` of `family` */
+	FW_NFT_MASQUERADE,
 };
 
 struct fw_nft_statement {
@@ -111,6 +129,9 @@ struct fw_nft_statement {
 	struct fw_rate rate;
 	const struct fw_nft_set *set;
 	enum fw_family family;
+	uint8_t protocol;
+	uint16_t port;
+	struct fw_addr address;
 	const char *text;
 };
 
@@ -126,15 +147,21 @@ struct fw_nft_rule {
 	struct fw_span span;
 };
 
+/** The hooks where translation is done: of destinations before routing, of sources behind it. */
+enum fw_nft_nat { FW_NFT_NAT_NONE, FW_NFT_PREROUTING, FW_NFT_POSTROUTING };
+enum { FW_NFT_NAT_COUNT = 3 };
+
+/** A base chain is at `hook` or at `nat`; a regular one at neither, as rules jump to it. */
 struct fw_nft_chain {
-	const char *name;  /* the hook's, for a base chain */
-	enum fw_hook hook; /* FW_HOOK_NONE: a regular chain, which rules jump to */
+	const char *name; /* the hook's, for a base chain */
+	enum fw_hook hook;
+	enum fw_nft_nat nat;
 	const char *title; /* of a regular chain: the service it is for */
 	bool accept;	   /* the base chain's policy: accept, else drop */
 	struct fw_span span;
 	const struct fw_nft_rule *rules;
 	size_t rule_count;
-	size_t leftover; /* of a base chain: rules from here on meet what no flow allowed */
+	size_t leftover; /* of a chain at `hook`: rules from here on meet what no flow allowed */
 };
 
 struct fw_nft_counter {
@@ -151,14 +178,18 @@ struct fw_nft_limit {
 /** Owned by the arena it was made in. */
 struct fw_nft_table {
 	const struct fw_policy *policy;
+	enum fw_family family;		       /* FW_FAMILY_NONE: inet */
+	const char *name;		       /* FW_NFT_TABLE, or FW_NFT_NAT_TABLE of one family */
 	const struct fw_nft_counter *counters; /* by name */
 	size_t counter_count;
 	const struct fw_nft_limit *limits; /* in the order of flows */
 	size_t limit_count;
-	const struct fw_nft_set *const *sets; /* in the policy's order, then dynamic ones */
+	const struct fw_nft_set *const *sets; /* maps, then in the policy's order, dynamic last */
 	size_t set_count;
 	const struct fw_nft_chain *chains; /* regular ones first */
 	size_t chain_count;
+	/** Of the table that filters: those that translate; NULL where nothing of a family is. */
+	const struct fw_nft_table *nat[FW_FAMILY_COUNT];
 };
 
 /** The table `inet flowfw`. */
@@ -173,7 +204,8 @@ enum fw_nft_kernel {
 	FW_NFT_5_6, /* ranges in concatenations; nft 0.9.4 and later reads them */
 };
 
-/** The whole lowering. Cannot fail: nf_tables can say all that a policy can. */
+/** The whole lowering: the table that filters, and through it the others. Cannot fail: nf_tables
+ * can say all that a policy can. */
 const struct fw_nft_table *fw_nft_lower(
 	struct fw_arena *arena, const struct fw_policy *policy, enum fw_nft_kernel kernel);
 

@@ -8,6 +8,7 @@
 
 #include "nftables/sets.h"
 
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -471,6 +472,29 @@ const struct own_sets *fw_nft_set_own_ports(
 	return sets->ports;
 }
 
+/* ---- ports of devices ---- */
+
+const struct fw_nft_set *fw_nft_map_new(
+	struct fw_arena *arena, const struct fw_forwarding *forwardings, size_t count) {
+	const struct fw_forwarding *first = &forwardings[0];
+	const char *protocol = first->protocol == IPPROTO_TCP ? "tcp" : "udp";
+	struct fw_nft_set *made = FW_ARENA_NEW(arena, struct fw_nft_set);
+
+	/* The port is always in the name, so that a device with another one renames nothing. */
+	made->name = fw_arena_printf(arena, "%s_%s_forward_%s-%u", family_prefix[first->family],
+		first->service, protocol, (unsigned)first->port);
+	made->title = first->service;
+	made->note = fw_arena_printf(arena, "outside port : device, where it is %s port %u",
+		protocol, (unsigned)first->port);
+	made->family = first->family;
+	made->key = FW_NFT_PORT_TO_ADDR;
+	made->forwardings = forwardings;
+	made->count = count;
+	made->size = declared_size(count, false);
+	made->span = first->span;
+	return made;
+}
+
 /* ---- all of them ---- */
 
 static void list_set(set_vec *out, const struct fw_nft_set *set) {
@@ -495,11 +519,11 @@ static void list_family(set_vec *out, const struct family_sets *sets) {
 	}
 }
 
-void fw_nft_set_index_list(
-	const struct set_index *index, const struct fw_policy *policy, set_vec *out_sets) {
-	for (size_t i = 0; i < policy->set_count; i++) {
+void fw_nft_set_index_list(const struct set_index *index, const struct fw_set *const *sets,
+	size_t count, set_vec *out_sets) {
+	for (size_t i = 0; i < count; i++) {
 		const struct set_entry *entry;
-		HASH_FIND_PTR(index->entries, &policy->sets[i], entry);
+		HASH_FIND_PTR(index->entries, &sets[i], entry);
 		for (int family = FW_IPV4; entry != NULL && family < FW_FAMILY_COUNT; family++) {
 			list_family(out_sets, &entry->families[family]);
 		}

@@ -46,9 +46,12 @@ const struct fw_nft_set *fw_nft_set_own(
 /** The same members with their ports. */
 const struct own_sets *fw_nft_set_own_ports(
 	struct set_index *index, const struct fw_set *set, enum fw_family family);
-/** The sets asked for, in the policy's order. */
+/** A map of forwardings that differ in outside port and address only; there are some. */
+const struct fw_nft_set *fw_nft_map_new(
+	struct fw_arena *arena, const struct fw_forwarding *forwardings, size_t count);
+/** What was asked for of `sets`, in their order. */
 typedef FW_VEC(const struct fw_nft_set *) set_vec;
-void fw_nft_set_index_list(
-	const struct set_index *index, const struct fw_policy *policy, set_vec *out_sets);
+void fw_nft_set_index_list(const struct set_index *index, const struct fw_set *const *sets,
+	size_t count, set_vec *out_sets);
 
 #endif

@@ -28,35 +28,46 @@ const char *fw_nft_counter_name(struct fw_arena *arena, const struct fw_flow *fl
 	return fw_arena_printf(arena, "service_%s", flow->service);
 }
 
-/* The flows of a service in one hook stand side by side, so a limit they share is the last one. */
-static const char *add_limit(struct lowering *lowering, const struct fw_nft_limit *limit) {
-	size_t count = lowering->limits.count;
-
-	for (size_t i = count; i-- > 0 && count - i <= 2;) {
-		if (strcmp(lowering->limits.items[i].name, limit->name) == 0) {
-			return lowering->limits.items[i].name;
-		}
-	}
-	FW_VEC_ADD(&lowering->limits, *limit);
-	return limit->name;
+static bool same_rate(const struct fw_rate *a, const struct fw_rate *b) {
+	return a->count == b->count && a->unit == b->unit && a->burst == b->burst &&
+	       a->per_source == b->per_source;
 }
 
-/*
- * A limited log is a rule of its own, as its limit must not stop the packet. Its rate is one for
- * all rules of the service in a hook.
- */
+/* "ssh_input", or "ssh_input_2" for the second limit of a service in one hook. */
+static const char *limit_name(struct fw_arena *arena, const struct fw_flow *flow, size_t serial) {
+	const char *hook = fw_hook_names[flow->hook];
+	return serial == 1 ? fw_arena_printf(arena, "%s_%s", flow->service, hook)
+			   : fw_arena_printf(arena, "%s_%s_%zu", flow->service, hook, serial);
+}
+
+/* The limit of a log, one for all of the service's flows in a hook that ask for the same rate. */
+static const char *log_limit(struct lowering *lowering, const struct fw_flow *flow) {
+	size_t count = lowering->log_limits.count;
+
+	for (size_t i = 0; i < count; i++) {
+		const struct fw_nft_limit *limit = &lowering->log_limits.items[i];
+		if (same_rate(&limit->rate, &flow->log.rate)) {
+			return limit->name;
+		}
+	}
+	const struct fw_nft_limit limit = {
+		.name = fw_arena_printf(
+			lowering->arena, "log_%s", limit_name(lowering->arena, flow, count + 1)),
+		.rate = flow->log.rate,
+		.span = flow->span,
+	};
+	FW_VEC_ADD(&lowering->log_limits, limit);
+	FW_VEC_ADD(&lowering->limits, limit);
+	return limit.name;
+}
+
+/* A limited log is a rule of its own, as its limit must not stop the packet. */
 static void lower_log(struct lowering *lowering, const struct fw_flow *flow, struct verdict *out) {
 	if (!flow->log.on || flow->log.rate.count == 0) {
 		return;
 	}
-	const struct fw_nft_limit limit = {
-		.name = fw_arena_printf(
-			lowering->arena, "log_%s_%s", flow->service, fw_hook_names[flow->hook]),
-		.rate = flow->log.rate,
-		.span = flow->span,
-	};
 	const struct fw_nft_statement log[] = {
-		{.kind = FW_NFT_LIMIT_NAMED, .text = add_limit(lowering, &limit)},
+		{.kind = FW_NFT_LIMIT_NAMED, .text = log_limit(lowering, flow)},
 		{.kind = FW_NFT_LOG,
 			.text = fw_nft_log_prefix(lowering->arena, &flow->log, flow->service)},
 	};
@@ -86,20 +97,16 @@ static void lower_accept(struct lowering *lowering, const struct fw_flow *flow,
 	out->accept_count = count;
 }
 
-/* "ssh_input", or "ssh_input_2" for the second limit of a service in one hook. */
-static const char *limit_name(const struct lowering *lowering, const struct fw_flow *flow) {
-	const char *hook = fw_hook_names[flow->hook];
-	return lowering->serial == 1
-		       ? fw_arena_printf(lowering->arena, "%s_%s", flow->service, hook)
-		       : fw_arena_printf(lowering->arena, "%s_%s_%u", flow->service, hook,
-				 lowering->serial);
+/* The name of the limit that comes next in the service and hook at hand. */
+static const char *bucket_name(const struct lowering *lowering, const struct fw_flow *flow) {
+	return limit_name(lowering->arena, flow, lowering->buckets.count + 1);
 }
 
 /* All rules of a flow draw on one bucket, or its rate would count once for each of them. */
 static void lower_limit(
 	struct lowering *lowering, const struct fw_flow *flow, struct verdict *out) {
 	const char *name =
-		fw_arena_printf(lowering->arena, "service_%s", limit_name(lowering, flow));
+		fw_arena_printf(lowering->arena, "service_%s", bucket_name(lowering, flow));
 	struct fw_nft_limit limit = {name, flow->limit, flow->span};
 	FW_VEC_ADD(&lowering->limits, limit);
 	lower_log(lowering, flow, out);
@@ -119,7 +126,7 @@ static const struct fw_nft_set *source_set(
 	struct fw_nft_set *made = FW_ARENA_NEW(lowering->arena, struct fw_nft_set);
 	*made = (struct fw_nft_set){
 		.name = fw_arena_printf(lowering->arena, "ipv%c_%s_sources",
-			family == FW_IPV4 ? '4' : '6', limit_name(lowering, flow)),
+			family == FW_IPV4 ? '4' : '6', bucket_name(lowering, flow)),
 		.title = flow->service,
 		.family = family,
 		.key = FW_NFT_ADDR,
@@ -157,7 +164,7 @@ static void lower_limit_source(
 	struct lowering *lowering, const struct fw_flow *flow, struct verdict *out) {
 	size_t first = lowering->rules.count;
 	const char *name =
-		fw_arena_printf(lowering->arena, "service_%s", limit_name(lowering, flow));
+		fw_arena_printf(lowering->arena, "service_%s", bucket_name(lowering, flow));
 
 	for (int family = FW_IPV4; family < FW_FAMILY_COUNT; family++) {
 		if (!service_has_family(lowering->policy, flow, (enum fw_family)family)) {
@@ -183,37 +190,46 @@ static void lower_limit_source(
 	out->accept_count = 1;
 }
 
-static bool same_rate(const struct fw_rate *a, const struct fw_rate *b) {
-	return a->count == b->count && a->unit == b->unit && a->burst == b->burst &&
-	       a->per_source == b->per_source;
-}
-
 static bool same_log(const struct fw_log *a, const struct fw_log *b) {
 	return a->on == b->on &&
 	       (!a->on || (strcmp(a->prefix, b->prefix) == 0 && same_rate(&a->rate, &b->rate)));
 }
 
-struct verdict fw_nft_lower_verdict(struct lowering *lowering, const struct fw_flow *flow) {
-	const struct fw_flow *before = lowering->limited;
+/*
+ * What has the same limit shares one bucket, whatever stands between: flows of one service may be
+ * for devices that differ in it.
+ */
+static struct verdict lower_limited(struct lowering *lowering, const struct fw_flow *flow) {
 	struct verdict verdict = {0};
 
-	if (flow->limit.count == 0) {
-		lower_log(lowering, flow, &verdict);
-		lower_accept(lowering, flow, NULL, &verdict);
-		return verdict;
+	for (size_t i = 0; i < lowering->buckets.count; i++) {
+		const struct bucket *bucket = &lowering->buckets.items[i];
+		if (same_rate(&bucket->flow->limit, &flow->limit) &&
+			same_log(&bucket->flow->log, &flow->log)) {
+			return bucket->verdict;
+		}
 	}
-	bool again = before != NULL && same_service(before, flow);
-	if (again && same_rate(&before->limit, &flow->limit) &&
-		same_log(&before->log, &flow->log)) {
-		return lowering->limited_verdict;
-	}
-	lowering->serial = again ? lowering->serial + 1 : 1;
 	if (flow->limit.per_source) {
 		lower_limit_source(lowering, flow, &verdict);
 	} else {
 		lower_limit(lowering, flow, &verdict);
 	}
-	lowering->limited = flow;
-	lowering->limited_verdict = verdict;
+	FW_VEC_ADD(&lowering->buckets, ((struct bucket){flow, verdict}));
+	return verdict;
+}
+
+struct verdict fw_nft_lower_verdict(struct lowering *lowering, const struct fw_flow *flow) {
+	struct verdict verdict = {0};
+
+	if (lowering->service == NULL || !same_service(lowering->service, flow)) {
+		lowering->service = flow;
+		lowering->buckets.count = 0;
+		lowering->log_limits.count = 0;
+	}
+	if (flow->limit.count != 0) {
+		return lower_limited(lowering, flow);
+	}
+	lower_log(lowering, flow, &verdict);
+	lower_accept(lowering, flow, NULL, &verdict);
 	return verdict;
 }

@@ -6,133 +6,18 @@
 #include <check.h>
 #include <stdlib.h>
 
-#include "model.h"
-#include "nftables/nftables.h"
-
-static struct fw_buf out;
+#include "nft_words.h"
 
 static void set_up(void) {
-	out = (struct fw_buf){0};
 	model_set_up();
 }
 
 static void tear_down(void) {
-	fw_buf_fini(&out);
+	words_tear_down();
 	model_tear_down();
 }
 
-/* ---- what was lowered, in words ---- */
-
-static const char *const match_words[] = {
-	[FW_NFT_IIFNAME] = "iif",
-	[FW_NFT_OIFNAME] = "oif",
-	[FW_NFT_NFPROTO] = "nfproto",
-	[FW_NFT_PROTOCOL] = "proto",
-	[FW_NFT_SADDR] = "saddr",
-	[FW_NFT_DADDR] = "daddr",
-	[FW_NFT_SADDR_PORT] = "saddr.port",
-	[FW_NFT_DADDR_PORT] = "daddr.port",
-	[FW_NFT_SPORT] = "sport",
-	[FW_NFT_DPORT] = "dport",
-	[FW_NFT_ICMP] = "icmp",
-	[FW_NFT_ICMP_CODE] = "icmp-code",
-	[FW_NFT_HOP_LIMIT] = "hop-limit",
-};
-
-static const char *const statement_words[] = {
-	[FW_NFT_CT_STATE] = "states",
-	[FW_NFT_LIMIT] = "limit",
-	[FW_NFT_LIMIT_NAMED] = "limit",
-	[FW_NFT_LIMIT_SOURCE] = "meter",
-	[FW_NFT_COUNTER] = "counter",
-	[FW_NFT_LOG] = "log",
-	[FW_NFT_JUMP] = "jump",
-	[FW_NFT_ACCEPT] = "accept",
-	[FW_NFT_DROP] = "drop",
-	[FW_NFT_REJECT_TCP] = "reset",
-	[FW_NFT_REJECT] = "reject",
-};
-
-static void say(const char *text) {
-	fw_buf_add_text(&out, text);
-}
-
-static void say_match(const struct fw_nft_match *match) {
-	say(match_words[match->kind]);
-	say(match->family == FW_IPV4 ? "4" : match->family == FW_IPV6 ? "6" : "");
-	say(match->negated ? "!" : "");
-	if (match->protocol != 0) {
-		fw_buf_printf(&out, "/%u", (unsigned)match->protocol);
-	}
-	if (match->set != NULL) {
-		fw_buf_printf(&out, "=%s", match->set->name);
-	} else if (match->kind == FW_NFT_SADDR || match->kind == FW_NFT_DADDR) {
-		say("=");
-		fw_range_format(&match->range, &out);
-	}
-	for (size_t i = 0; match->ports != NULL && i < match->count; i++) {
-		say(i == 0 ? "=" : ",");
-		fw_ports_format(match->ports[i], &out);
-	}
-	for (size_t i = 0; match->types != NULL && i < match->count; i++) {
-		fw_buf_printf(&out, "%s%u", i == 0 ? "=" : ",", (unsigned)match->types[i].type);
-		if (match->types[i].code >= 0) {
-			fw_buf_printf(&out, "/%d", match->types[i].code);
-		}
-	}
-	for (size_t i = 0; match->names != NULL && i < match->count; i++) {
-		fw_buf_printf(&out, "%s%s", i == 0 ? "=" : ",", match->names[i]);
-	}
-	if (match->hop_limit != 0) {
-		fw_buf_printf(&out, "=%u", (unsigned)match->hop_limit);
-	}
-	say(" ");
-}
-
-static void say_rule(const struct fw_nft_rule *rule) {
-	for (size_t i = 0; i < rule->match_count; i++) {
-		say_match(&rule->matches[i]);
-	}
-	say(">");
-	for (size_t i = 0; i < rule->statement_count; i++) {
-		const struct fw_nft_statement *statement = &rule->statements[i];
-		fw_buf_printf(&out, " %s", statement_words[statement->kind]);
-		if (statement->text != NULL) {
-			fw_buf_printf(&out, "(%s)", statement->text);
-		}
-		if (statement->set != NULL) {
-			fw_buf_printf(&out, "(%s)", statement->set->name);
-		}
-	}
-	say("\n");
-}
-
-static const struct fw_nft_table *lower(void) {
-	return fw_nft_lower(&model.arena, model_policy(), FW_NFT_4_19);
-}
-
-static const struct fw_nft_chain *chain_of(const struct fw_nft_table *table, const char *name) {
-	for (size_t i = 0; i < table->chain_count; i++) {
-		if (strcmp(table->chains[i].name, name) == 0) {
-			return &table->chains[i];
-		}
-	}
-	return NULL;
-}
-
-/* The rules that come from flows. */
-static const char *flow_rules(const struct fw_nft_table *table, const char *chain) {
-	const struct fw_nft_chain *found = chain_of(table, chain);
-	ck_assert_ptr_nonnull(found);
-	out.length = 0;
-	say("");
-	for (size_t i = 0; i < found->rule_count; i++) {
-		if (found->rules[i].flow != NULL) {
-			say_rule(&found->rules[i]);
-		}
-	}
-	return out.data;
-}
+/* ---- parts of a table ---- */
 
 /* The rules that a base chain has anyway. */
 static const char *chain_rules(const struct fw_nft_table *table, const char *chain) {
@@ -144,15 +29,6 @@ static const char *chain_rules(const struct fw_nft_table *table, const char *cha
 		if (found->rules[i].flow == NULL) {
 			say_rule(&found->rules[i]);
 		}
-	}
-	return out.data;
-}
-
-static const char *set_names(const struct fw_nft_table *table) {
-	out.length = 0;
-	say("");
-	for (size_t i = 0; i < table->set_count; i++) {
-		fw_buf_printf(&out, "%s%s", i != 0 ? " " : "", table->sets[i]->name);
 	}
 	return out.data;
 }
@@ -645,6 +521,62 @@ static const struct {
 		"dport/6=22 > jump(service_x_input)\n"},
 };
 
+/* As of services that devices behind a gateway limit each their way. */
+static const struct {
+	struct fw_rate limits[3], logs[3];
+	const char *rules, *limit_names;
+} alternating[] = {
+	{{{10, FW_MINUTE, 5, false}, {20, FW_MINUTE, 5, false}, {10, FW_MINUTE, 5, false}}, {{0}},
+		"daddr4=10.0.0.1 dport/6=1 > limit(service_x_forward) accept\n"
+		"daddr4=10.0.0.2 dport/6=1 > limit(service_x_forward_2) accept\n"
+		"daddr4=10.0.0.3 dport/6=1 > limit(service_x_forward) accept\n",
+		"service_x_forward service_x_forward_2"},
+	{{{0}}, {{10, FW_MINUTE, 5, false}, {20, FW_MINUTE, 5, false}, {10, FW_MINUTE, 5, false}},
+		"daddr4=10.0.0.1 dport/6=1 > limit(log_x_forward) log(x: )\n"
+		"daddr4=10.0.0.1 dport/6=1 > accept\n"
+		"daddr4=10.0.0.2 dport/6=1 > limit(log_x_forward_2) log(x: )\n"
+		"daddr4=10.0.0.2 dport/6=1 > accept\n"
+		"daddr4=10.0.0.3 dport/6=1 > limit(log_x_forward) log(x: )\n"
+		"daddr4=10.0.0.3 dport/6=1 > accept\n",
+		"log_x_forward log_x_forward_2"},
+	{{{1, FW_HOUR, 5, false}, {2, FW_HOUR, 5, false}, {3, FW_HOUR, 5, false}},
+		{{1, FW_DAY, 5, false}, {1, FW_DAY, 5, false}, {1, FW_DAY, 5, false}},
+		"daddr4=10.0.0.1 dport/6=1 > limit(log_x_forward) log(x: )\n"
+		"daddr4=10.0.0.1 dport/6=1 > limit(service_x_forward) accept\n"
+		"daddr4=10.0.0.2 dport/6=1 > limit(log_x_forward) log(x: )\n"
+		"daddr4=10.0.0.2 dport/6=1 > limit(service_x_forward_2) accept\n"
+		"daddr4=10.0.0.3 dport/6=1 > limit(log_x_forward) log(x: )\n"
+		"daddr4=10.0.0.3 dport/6=1 > limit(service_x_forward_3) accept\n",
+		"service_x_forward log_x_forward service_x_forward_2 service_x_forward_3"},
+	{{{1, FW_HOUR, 5, true}, {2, FW_HOUR, 5, false}, {1, FW_HOUR, 5, true}}, {{0}},
+		"daddr4=10.0.0.1 dport/6=1 > jump(service_x_forward)\n"
+		"daddr4=10.0.0.2 dport/6=1 > limit(service_x_forward_2) accept\n"
+		"daddr4=10.0.0.3 dport/6=1 > jump(service_x_forward)\n",
+		"service_x_forward_2"},
+};
+
+START_TEST(equal_limits_of_a_service_are_one) {
+	static const char *const devices[] = {"10.0.0.1", "10.0.0.2", "10.0.0.3"};
+	model.policy.hooks[FW_FORWARD].verdict = FW_DROP;
+	for (size_t i = 0; i < FW_LENGTH(devices); i++) {
+		struct fw_flow *flow = model_flow(FW_FORWARD, "x", "1/tcp");
+		flow->inbound = true;
+		flow->destination = model_side(model_literal("x_local", devices[i]), NULL);
+		flow->limit = alternating[_i].limits[i];
+		flow->log.on = alternating[_i].logs[i].count != 0;
+		flow->log.prefix = "";
+		flow->log.rate = alternating[_i].logs[i];
+	}
+	const struct fw_nft_table *table = lower();
+	ck_assert_str_eq(flow_rules(table, "forward"), alternating[_i].rules);
+	out.length = 0;
+	for (size_t i = 0; i < table->limit_count; i++) {
+		fw_buf_printf(&out, "%s%s", i != 0 ? " " : "", table->limits[i].name);
+	}
+	ck_assert_str_eq(out.data, alternating[_i].limit_names);
+}
+END_TEST
+
 START_TEST(logs_and_counters_are_of_what_is_accepted) {
 	struct fw_flow *flow = model_flow(FW_INPUT, "x", "22/tcp");
 	flow->log = verdicts[_i].log;
@@ -740,6 +672,8 @@ int main(void) {
 	tcase_add_test(tests, limits_per_source_have_a_chain);
 	tcase_add_loop_test(
 		tests, buckets_are_kept_until_they_are_full_again, 0, (int)FW_LENGTH(refills));
+	tcase_add_loop_test(
+		tests, equal_limits_of_a_service_are_one, 0, (int)FW_LENGTH(alternating));
 	tcase_add_loop_test(
 		tests, logs_and_counters_are_of_what_is_accepted, 0, (int)FW_LENGTH(verdicts));
 	tcase_add_test(tests, counters_are_one_for_each_service);
