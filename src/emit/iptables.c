@@ -154,6 +154,7 @@ static void emit_family(
 	}
 	fw_buf_add_slice(ipt.rules, fw_buf_slice(&ipt.below));
 	fw_ipt_add_branches(&ipt, ipt.rules);
+	fw_ipt_nat(&ipt, programs[family], out);
 }
 
 /* ---- the two backends ---- */
@@ -176,6 +177,9 @@ static struct fw_support_table support(const struct fw_options *options) {
 		[FW_FEATURE_ICMP_CODE] = FW_NATIVE,
 		[FW_FEATURE_PROTOCOL] = FW_NATIVE,
 		[FW_FEATURE_HOP_LIMIT] = FW_NATIVE,
+		[FW_FEATURE_FORWARDING] = FW_NATIVE,
+		[FW_FEATURE_MASQUERADE] = FW_NATIVE,
+		[FW_FEATURE_HAIRPIN] = FW_NATIVE,
 	};
 	(void)options;
 	return (struct fw_support_table){items, FW_LENGTH(items)};
@@ -203,9 +207,9 @@ static void emit_ipv6(
 	emit_family(FW_IPV6, policy, fw_options_on(options, &fw_ip6tables_emitter, "ipset"), out);
 }
 
-static const char *const chains_sections[] = {"header", "usage", "chains", "rules", NULL};
+static const char *const chains_sections[] = {"header", "usage", "chains", "rules", "nat", NULL};
 static const char *const standalone_sections[] = {
-	"header", "policies", "chains", "hooks", "rules", NULL};
+	"header", "notes", "policies", "chains", "hooks", "rules", "nat-table", NULL};
 
 static const struct fw_frame_spec frames[] = {
 	{"chains", chains_sections},

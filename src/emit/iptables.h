@@ -4,8 +4,9 @@
 /*
  * One iptables-save file being written, for the files iptables*.c alone: iptables_text.c writes
  * rules, iptables_limit.c what rates become, iptables_members.c the chains that groups become,
- * iptables_sets.c the ipsets they become instead, iptables_flow.c the rules of flows, iptables.c
- * the chains of hooks and the file round them.
+ * iptables_sets.c the ipsets they become instead, iptables_sides.c what rules ask of addresses,
+ * iptables_flow.c the rules of flows, iptables_nat.c those of the nat table, iptables.c the chains
+ * of hooks and the file round them.
  *
  * Names of chains; those that do not fit are cut and end in a hash of the whole:
  *
@@ -18,6 +19,14 @@
  *   FLOWFW-NOSRC-GROUP, -NODST-GROUP     all but the members go on
  *   FLOWFW-gro012-0a1e0108.29            those members of GROUP that share 10.30.1.8/29; for an
  *                                        IPv6 prefix, some of its bits and a hash
+ *
+ * And in the nat table:
+ *
+ *   FLOWFW-PREROUTING, -POSTROUTING      what the hooks jump to
+ *   FLOWFW-DNAT-tcp, -udp                to the devices, by outside port
+ *   FLOWFW-DNAT-tcp.18096-18111          those ports of them
+ *   FLOWFW-SRC-nat_hairpin, -nat_masquerade
+ *                                        translate the source of members
  */
 
 #include "emit/emit.h"
@@ -71,6 +80,30 @@ struct fw_ipt_rule {
 	const char *matches; /* each with a blank before it */
 	const char *comment;
 	const char *target; /* "-j ACCEPT" */
+};
+
+enum fw_ipt_way_kind {
+	FW_IPT_WAY_ANY,	  /* any address */
+	FW_IPT_WAY_RANGE, /* the one member there is */
+	FW_IPT_WAY_SET,	  /* an ipset */
+	FW_IPT_WAY_CHAIN,
+};
+
+/** One way to be on a side. */
+struct fw_ipt_way {
+	enum fw_ipt_way_kind kind;
+	struct fw_ipt_part_of of;
+};
+
+struct fw_ipt_ways {
+	struct fw_ipt_way *items;
+	size_t count;
+};
+
+/** A rule under way: what it asks for so far, and what comes behind that. */
+struct fw_ipt_draft {
+	struct fw_ipt_rule rule;
+	struct fw_ipt_target target;
 };
 
 /** A chain of a tree, and where its rules stand in the text of all. */
@@ -183,6 +216,24 @@ const char *fw_ipt_set(struct fw_ipt *ipt, struct fw_ipt_part_of of);
 const struct fw_endpoint *fw_ipt_wide(
 	const struct fw_ipt *ipt, const struct fw_endpoint *endpoints, size_t *count);
 
+/* ---- iptables_sides.c ---- */
+
+/** With `plain`, only members without ports of their own. */
+struct fw_ipt_ways fw_ipt_side_ways(
+	const struct fw_ipt *ipt, const struct fw_side *side, bool is_source, bool plain);
+/** How deep each tree may be where a packet is asked for both sides, one after the other. */
+unsigned fw_ipt_tree_levels(
+	const struct fw_ipt *ipt, const struct fw_side *source, const struct fw_side *destination);
+/** These go from the last thing that is asked to the first, as each leads to the one behind it. */
+void fw_ipt_add_exceptions(struct fw_ipt *ipt, struct fw_ipt_draft *draft, const struct fw_set *set,
+	bool is_source, unsigned levels);
+void fw_ipt_add_side(struct fw_ipt *ipt, struct fw_ipt_draft *draft, const struct fw_ipt_way *way,
+	unsigned levels);
+/** One rule for each pair of interfaces and header. */
+void fw_ipt_add_rules(const struct fw_ipt *ipt, struct fw_ipt_draft *draft,
+	const struct fw_names *in_interfaces, const struct fw_names *out_interfaces,
+	struct fw_ipt_headers headers);
+
 /* ---- iptables_flow.c ---- */
 
 /** The rules of a flow in the chain of its hook. */
@@ -191,5 +242,11 @@ void fw_ipt_flow(struct fw_ipt *ipt, const struct fw_flow *flow);
 const char *fw_ipt_log(const struct fw_ipt *ipt, const struct fw_log *log, const char *whose);
 /** "FLOWFW-INPUT" … */
 extern const char *const fw_ipt_hook_chains[FW_HOOK_COUNT];
+
+/* ---- iptables_nat.c ---- */
+
+/** The sections of the nat table, which stay empty where it is not the policy's; `filter` is the
+ * file's other table, `program` the one for a shell. */
+void fw_ipt_nat(const struct fw_ipt *filter, const char *program, struct fw_outputs *out);
 
 #endif

@@ -196,10 +196,11 @@ static void check_limit(struct check *check, const struct fw_flow *flow) {
 		return;
 	}
 	if (!same_rate(&rate, &flow->limit)) {
-		fw_warning(check->diags, flow->span, "lowered",
+		struct fw_diag *diag = fw_warning(check->diags, flow->span, "lowered",
 			"backend '%s' gives service '%s' half of its limit: the other half is for "
 			"the other family",
 			check->backend, flow->service);
+		fw_diag_about(check->diags, diag, flow->service);
 	}
 	check_rate(check, &rate, flow->span, "the limit");
 	if (flow->log.on) {

@@ -40,7 +40,7 @@ const struct fw_endpoint *fw_ipt_part(
 	const struct fw_members *members, enum fw_ipt_part part, size_t *out_count) {
 	bool plain = part == FW_IPT_PLAIN;
 	*out_count = plain ? members->plain_count : members->count - members->plain_count;
-	return plain ? members->items : members->items + members->plain_count;
+	return plain || *out_count == 0 ? members->items : members->items + members->plain_count;
 }
 
 /* ---- one chain, or a tree of them ---- */

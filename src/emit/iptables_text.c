@@ -17,6 +17,7 @@ enum {
 	CHAIN_NAME_MAX = 28, /* XT_EXTENSION_MAXNAMELEN without its NUL */
 	MULTIPORT_MAX = 15,  /* XT_MULTI_PORTS; a range takes two */
 	HASH_LENGTH = 9,     /* "-01234567" */
+	TAG_TRIES = 8,
 };
 
 /* ---- addresses ---- */
@@ -122,8 +123,10 @@ static struct chunk next_chunk(struct chunk *rest) {
 		}
 		chunk.count++;
 	}
-	rest->ports += chunk.count;
-	rest->count -= chunk.count;
+	if (chunk.count != 0) {
+		rest->ports += chunk.count;
+		rest->count -= chunk.count;
+	}
 	return chunk;
 }
 
@@ -370,12 +373,22 @@ const char *fw_ipt_name(struct fw_ipt *ipt, const char *prefix, const char *key,
 	return cut;
 }
 
+/*
+ * Sets of many devices begin alike, and three letters leave room for few hashes. So what finds no
+ * tag soon gets one of a longer hash, without the letters.
+ */
 const char *fw_ipt_tag(struct fw_ipt *ipt, const char *stem, const char *root) {
-	unsigned hash = (unsigned)(hash_text(root) >> 52);
+	uint32_t hash = (uint32_t)(hash_text(root) >> 32);
 	const char *tag;
 
+	for (unsigned i = 0; i < TAG_TRIES; i++) {
+		tag = fw_arena_printf(ipt->arena, "%.3s%03x", stem, ((hash >> 20) + i) & 0xfff);
+		if (take_name(ipt, tag)) {
+			return tag;
+		}
+	}
 	do {
-		tag = fw_arena_printf(ipt->arena, "%.3s%03x", stem, hash++ & 0xfff);
+		tag = fw_arena_printf(ipt->arena, "%06x", (unsigned)hash++ & 0xffffff);
 	} while (!take_name(ipt, tag));
 	return tag;
 }
