@@ -88,9 +88,12 @@ static void check_feature(
 		break;
 	case FW_LOWERED:
 		if (!emitter->warns_of_lowered && !told_before(refusals, feature, who)) {
-			fw_warning(refusals->diags, span, "lowered",
+			struct fw_diag *diag = fw_warning(refusals->diags, span, "lowered",
 				"backend '%s' makes something stricter of %s", emitter->name,
 				wish(refusals, feature, who));
+			if (who != NULL) {
+				fw_diag_about(refusals->diags, diag, who);
+			}
 		}
 		break;
 	case FW_NONE:

@@ -30,7 +30,7 @@ struct fw_section {
 };
 
 /** Of one backend: those of all its frames and of its second file. */
-enum { FW_SECTIONS_MAX = 8 };
+enum { FW_SECTIONS_MAX = 12 };
 
 struct fw_outputs {
 	struct fw_section sections[FW_SECTIONS_MAX];

@@ -7,7 +7,8 @@
  *
  *   input    comes in, to an address of this host, a broadcast or a multicast address: $local_to
  *   output   goes out, from an address of this host or from none yet: $local_from
- *   forward  comes in and goes out otherwise, so its rules stand behind the other two
+ *   forward  comes in and goes out otherwise; pf_forward.c says how its flows are ruled. Without
+ *            any its rules stand behind the other two
  *
  * `(self)` is every address of every interface and follows their changes. A host that forwards
  * multicast is outside of this. Where a service lists addresses for its own end, a packet must have
@@ -32,7 +33,6 @@
 #include "emit/registry.h"
 
 enum {
-	LABEL_MAX = 63, /* bytes; PF_RULE_LABEL_SIZE with its NUL is 64 */
 	/* Tables up to this many entries have their names beside them; longer ones are read by
 	 * machines. */
 	NAMED_ENTRIES_MAX = 256,
@@ -44,314 +44,51 @@ enum {
 
 /* No group's table, as those begin with fw_. */
 #define MULTICAST_TABLE "local_multicast"
-#define LOCAL_TAG	"flowfw_local"
-
-/* ---- words ---- */
-
-static const char *const family_words[FW_FAMILY_COUNT] = {
-	[FW_IPV4] = "inet",
-	[FW_IPV6] = "inet6",
-};
-
-/* Those that /etc/protocols of both systems has; others go by number. */
-static const char *const protocol_words[UINT8_MAX + 1] = {
-	[IPPROTO_ICMP] = "icmp",
-	[IPPROTO_IGMP] = "igmp",
-	[IPPROTO_TCP] = "tcp",
-	[IPPROTO_UDP] = "udp",
-	[IPPROTO_GRE] = "gre",
-	[IPPROTO_ESP] = "esp",
-	[IPPROTO_AH] = "ah",
-	[IPPROTO_ICMPV6] = "icmp6",
-};
-
-static const char *const type_words[FW_FAMILY_COUNT] = {
-	[FW_IPV4] = "icmp-type",
-	[FW_IPV6] = "icmp6-type",
-};
-
-/* Names of icmp(4) and icmp6(4); others go by number. */
-static const char *const type_names[FW_FAMILY_COUNT][UINT8_MAX + 1] = {
-	[FW_IPV4] =
-		{
-			[0] = "echorep",
-			[3] = "unreach",
-			[4] = "squench",
-			[5] = "redir",
-			[8] = "echoreq",
-			[9] = "routeradv",
-			[10] = "routersol",
-			[11] = "timex",
-			[12] = "paramprob",
-			[13] = "timereq",
-			[14] = "timerep",
-			[15] = "inforeq",
-			[16] = "inforep",
-			[17] = "maskreq",
-			[18] = "maskrep",
-		},
-	[FW_IPV6] =
-		{
-			[1] = "unreach",
-			[2] = "toobig",
-			[3] = "timex",
-			[4] = "paramprob",
-			[128] = "echoreq",
-			[129] = "echorep",
-			[133] = "routersol",
-			[134] = "routeradv",
-			[135] = "neighbrsol",
-			[136] = "neighbradv",
-			[137] = "redir",
-		},
-};
-
-static void add_name_or_number(struct fw_buf *out, const char *name, unsigned number) {
-	if (name != NULL) {
-		fw_buf_add_text(out, name);
-	} else {
-		fw_buf_add_uint(out, number);
-	}
-}
-
-/* $-words in a label are expanded (pf.conf, label); ids of services have none. */
-static void add_label(struct fw_buf *out, const char *label) {
-	assert(strchr(label, '$') == NULL);
-	fw_buf_add_text(out, " label ");
-	fw_buf_add_quoted(out, label, LABEL_MAX);
-}
-
-/* "# title: note", either of which may be NULL. */
-static void add_heading(struct fw_buf *out, const char *title, const char *note) {
-	fw_buf_add_text(out, "# ");
-	fw_buf_add_comment(out, title);
-	if (note != NULL) {
-		fw_buf_add_text(out, ": ");
-		fw_buf_add_comment(out, note);
-	}
-	fw_buf_add_char(out, '\n');
-}
-
-/* A blank line between the parts of a section, none before the first. */
-static void separate(struct fw_buf *out) {
-	if (out->length != 0) {
-		fw_buf_add_char(out, '\n');
-	}
-}
-
-/* ---- parts of a rule ---- */
-
-/* Adds one of the things in braces; a single one stands without. */
-typedef void item_writer(struct fw_buf *out, const struct fw_pf_rule *rule, size_t at);
-
-static void add_list(
-	struct fw_buf *out, const struct fw_pf_rule *rule, size_t count, item_writer *add) {
-	fw_buf_add_text(out, count > 1 ? "{ " : "");
-	for (size_t i = 0; i < count; i++) {
-		fw_buf_add_text(out, i != 0 ? ", " : "");
-		add(out, rule, i);
-	}
-	fw_buf_add_text(out, count > 1 ? " }" : "");
-}
-
-static void add_interface(struct fw_buf *out, const struct fw_pf_rule *rule, size_t at) {
-	fw_buf_add_text(
-		out, (rule->in ? rule->flow->in_interfaces : rule->flow->out_interfaces).items[at]);
-}
-
-/* `80` or `8000:8010` */
-static void add_ports(struct fw_buf *out, struct fw_ports ports) {
-	fw_buf_add_uint(out, ports.low);
-	if (ports.high != ports.low) {
-		fw_buf_add_char(out, ':');
-		fw_buf_add_uint(out, ports.high);
-	}
-}
-
-static void add_port(struct fw_buf *out, const struct fw_pf_rule *rule, size_t at) {
-	add_ports(out, rule->ports[at]);
-}
-
-static void add_source_port(struct fw_buf *out, const struct fw_pf_rule *rule, size_t at) {
-	add_ports(out, rule->source_ports[at]);
-}
-
-static void add_type(struct fw_buf *out, const struct fw_pf_rule *rule, size_t at) {
-	const struct fw_icmp_type *type = &rule->types[at];
-	add_name_or_number(out, type_names[rule->family][type->type], type->type);
-	if (type->code >= 0) {
-		fw_buf_add_text(out, " code ");
-		fw_buf_add_uint(out, (uint64_t)type->code);
-	}
-}
-
-static void add_table_name(struct fw_buf *out, const char *name) {
-	fw_buf_add_char(out, '<');
-	fw_buf_add_text(out, name);
-	fw_buf_add_char(out, '>');
-}
-
-static void add_item(struct fw_buf *out, const struct fw_pf_item *item, const char *local) {
-	switch (item->who) {
-	case FW_PF_NOBODY:
-		assert(!"a side with nobody on it");
-		break;
-	case FW_PF_ANY:
-		fw_buf_add_text(out, "any");
-		break;
-	case FW_PF_LOCAL:
-		fw_buf_add_text(out, local);
-		break;
-	case FW_PF_SELF:
-		fw_buf_add_text(out, "(self)");
-		break;
-	case FW_PF_PREFIX:
-		fw_range_format(&item->table->entries[0].range, out);
-		break;
-	case FW_PF_TABLE:
-		add_table_name(out, item->table->name);
-		break;
-	case FW_PF_NOT_TABLE:
-		fw_buf_add_text(out, "! ");
-		add_table_name(out, item->table->name);
-		break;
-	}
-}
-
-static void add_side(struct fw_buf *out, const struct fw_pf_side *side, const char *local) {
-	fw_buf_add_text(out, side->count > 1 ? "{ " : "");
-	for (size_t i = 0; i < side->count; i++) {
-		fw_buf_add_text(out, i != 0 ? ", " : "");
-		add_item(out, &side->items[i], local);
-	}
-	fw_buf_add_text(out, side->count > 1 ? " }" : "");
-}
-
-/* A list of ports, or of types, behind its word. */
-static void add_words(struct fw_buf *out, const char *word, const struct fw_pf_rule *rule,
-	size_t count, item_writer *add) {
-	if (count != 0) {
-		fw_buf_add_char(out, ' ');
-		fw_buf_add_text(out, word);
-		fw_buf_add_char(out, ' ');
-		add_list(out, rule, count, add);
-	}
-}
-
-/* ---- state and limits ---- */
-
-static void add_per(struct fw_buf *out, const char *what, const struct fw_pf_bound *bound) {
-	fw_buf_add_text(out, what);
-	fw_buf_add_uint(out, bound->count);
-	fw_buf_add_char(out, '/');
-	fw_buf_add_uint(out, bound->seconds);
-}
-
-/*
- * FreeBSD 14 has no max-pkt-rate. As many states as may pass at once, each kept as long as the
- * bucket takes to fill, let no more queries through; adaptive timeouts, which would shorten that
- * from 60% of `max` on, begin where no state can be made any more (pf.conf, OPTIONS).
- */
-static void add_state_bound(struct fw_buf *out, const struct fw_pf_bound *bound) {
-	fw_buf_printf(out,
-		" (max %llu, icmp.first %llu, icmp.error %llu, adaptive.start %llu, "
-		"adaptive.end %llu)",
-		(unsigned long long)bound->count, (unsigned long long)bound->seconds,
-		(unsigned long long)bound->seconds, (unsigned long long)bound->count,
-		(unsigned long long)bound->count + 1);
-}
-
-static void add_state(
-	struct fw_buf *out, const struct fw_pf_rule *rule, enum fw_pf_dialect dialect) {
-	bool per_source = rule->limited && rule->flow->limit.per_source;
-	bool rate = rule->limited && !per_source && dialect == FW_PF_OPENBSD;
-
-	if (rule->protocol == IPPROTO_TCP) {
-		fw_buf_add_text(out, " flags S/SA");
-	}
-	if (rate) {
-		add_per(out, " max-pkt-rate ", &rule->bound);
-	}
-	fw_buf_add_text(out, rule->stateful ? " keep state" : " no state");
-	if (per_source) {
-		/* Over the rate a connection ends with its handshake (pf.conf, max-src-conn-rate).
-		 */
-		add_per(out, " (source-track rule, max-src-conn-rate ", &rule->bound);
-		fw_buf_add_char(out, ')');
-	} else if (rule->limited && !rate) {
-		add_state_bound(out, &rule->bound);
-	}
-	if (rule->options) {
-		fw_buf_add_text(out, " allow-opts");
-	}
-}
-
-/* ---- rules ---- */
-
-/* The author's name of an address that stands without a table. */
-static const char *inline_name(const struct fw_pf_rule *rule) {
-	const struct fw_pf_side *sides[] = {&rule->source, &rule->destination};
-	for (size_t i = 0; i < FW_LENGTH(sides); i++) {
-		if (sides[i]->count == 1 && sides[i]->items[0].who == FW_PF_PREFIX &&
-			sides[i]->items[0].table->entries[0].name != NULL) {
-			return sides[i]->items[0].table->entries[0].name;
-		}
-	}
-	return NULL;
-}
-
-static void add_rule(
-	struct fw_buf *out, const struct fw_pf_rule *rule, enum fw_pf_dialect dialect) {
-	const struct fw_flow *flow = rule->flow;
-	const struct fw_names *on = rule->in ? &flow->in_interfaces : &flow->out_interfaces;
-	const char *name = inline_name(rule);
-
-	fw_buf_add_text(out, rule->in ? "pass in" : "pass out");
-	fw_buf_add_text(out, flow->log.on ? " log quick" : " quick");
-	add_words(out, "on", rule, on->count, add_interface);
-	if (rule->family != FW_FAMILY_NONE) {
-		fw_buf_add_char(out, ' ');
-		fw_buf_add_text(out, family_words[rule->family]);
-	}
-	if (rule->protocol != 0) {
-		fw_buf_add_text(out, " proto ");
-		add_name_or_number(out, protocol_words[rule->protocol], rule->protocol);
-	}
-	fw_buf_add_text(out, " from ");
-	add_side(out, &rule->source, "$local_from");
-	add_words(out, "port", rule, rule->source_port_count, add_source_port);
-	fw_buf_add_text(out, " to ");
-	add_side(out, &rule->destination, "$local_to");
-	add_words(out, "port", rule, rule->port_count, add_port);
-	add_words(out, type_words[rule->family], rule, rule->type_count, add_type);
-	if (rule->tagged) {
-		fw_buf_add_text(out, " tagged " LOCAL_TAG);
-	}
-	add_state(out, rule, dialect);
-	add_label(out, flow->service);
-	if (name != NULL) {
-		fw_buf_add_text(out, "\t# ");
-		fw_buf_add_comment(out, name);
-	}
-	fw_buf_add_char(out, '\n');
-}
 
 struct emission {
 	const struct fw_policy *policy;
 	enum fw_pf_dialect dialect;
+	struct fw_pf_forward forward;
 	struct fw_pf_lowering lowering;
 	struct fw_buf *rules;
+	struct fw_buf sources; /* what translates them */
 };
+
+static void emission_fini(struct emission *emission) {
+	fw_pf_lowering_fini(&emission->lowering);
+	fw_buf_fini(&emission->sources);
+}
 
 static void add_rules(struct emission *emission) {
 	for (size_t i = 0; i < emission->lowering.rules.count; i++) {
-		add_rule(emission->rules, &emission->lowering.rules.items[i], emission->dialect);
+		fw_pf_add_rule(
+			emission->rules, &emission->lowering.rules.items[i], emission->dialect);
 	}
 	emission->lowering.rules.count = 0;
 }
 
+/* Which flows of a hook: forwarded packets that may go out anywhere are ruled before others. */
+enum part { PART_NONE, PART_ALL, PART_ANYWHERE, PART_SOMEWHERE };
+
+/* Leaves the rules of the part; the others were lowered as they share its limits. */
+static void keep_part(struct emission *emission, enum part part) {
+	struct fw_pf_rule *rules = emission->lowering.rules.items;
+	size_t kept = 0;
+
+	if (part == PART_ALL) {
+		return;
+	}
+	for (size_t i = 0; i < emission->lowering.rules.count; i++) {
+		bool anywhere = fw_pf_forward_list(&emission->forward, rules[i].flow) == 0;
+		if (anywhere == (part == PART_ANYWHERE)) {
+			rules[kept++] = rules[i];
+		}
+	}
+	emission->lowering.rules.count = kept;
+}
+
 /* The flows of a hook, service by service. */
-static void add_flows(struct emission *emission, enum fw_hook hook, bool in) {
+static void add_flows(struct emission *emission, enum fw_hook hook, bool in, enum part part) {
 	const struct fw_policy *policy = emission->policy;
 	const struct fw_flow *end = policy->flows + policy->flow_count, *run_end;
 
@@ -361,11 +98,13 @@ static void add_flows(struct emission *emission, enum fw_hook hook, bool in) {
 			continue;
 		}
 		fw_pf_lower(&emission->lowering, first, run_end, in);
+		keep_part(emission, part);
 		if (emission->lowering.rules.count != 0) {
 			bool titled =
 				first->title != NULL && strcmp(first->title, first->service) != 0;
-			separate(emission->rules);
-			add_heading(emission->rules, first->service, titled ? first->title : NULL);
+			fw_pf_separate(emission->rules);
+			fw_pf_add_heading(
+				emission->rules, first->service, titled ? first->title : NULL);
 			add_rules(emission);
 		}
 	}
@@ -378,6 +117,9 @@ static void add_block(struct emission *emission, enum fw_hook hook, bool in) {
 	fw_buf_printf(out, "block %s %s%s quick from %s to %s", reject ? "return" : "drop",
 		in ? "in" : "out", emission->policy->log.on ? " log" : "",
 		hook == FW_OUTPUT ? "$local_from" : "any", hook == FW_INPUT ? "$local_to" : "any");
+	if (hook == FW_FORWARD && emission->forward.on) {
+		fw_pf_add_tags(out, NULL, FW_PF_LOCAL_TAG, NULL);
+	}
 	fw_buf_printf(out, " label \"flowfw: %s\"\n", fw_hook_names[hook]);
 }
 
@@ -390,7 +132,7 @@ static void add_leftover(struct emission *emission, enum fw_hook hook, bool in) 
 	};
 	enum fw_verdict verdict = emission->policy->hooks[hook].verdict;
 
-	separate(emission->rules);
+	fw_pf_separate(emission->rules);
 	fw_buf_printf(emission->rules, "# %s: what is left is %s\n", fw_hook_names[hook],
 		endings[verdict]);
 	if (verdict == FW_ACCEPT) {
@@ -414,20 +156,81 @@ static void add_tag(struct emission *emission, enum fw_hook hook) {
 		tagged |= policy->flows[i].hook == hook && fw_pf_is_tagged(&policy->flows[i]);
 	}
 	if (tagged) {
-		separate(emission->rules);
+		fw_pf_separate(emission->rules);
 		fw_buf_printf(emission->rules, "# %s: what is this host's\n", fw_hook_names[hook]);
 		fw_buf_add_text(emission->rules,
-			hook == FW_INPUT ? "match in from any to $local_to tag " LOCAL_TAG "\n"
-					 : "match out from $local_from to any tag " LOCAL_TAG "\n");
+			hook == FW_INPUT
+				? "match in from any to $local_to tag " FW_PF_LOCAL_TAG "\n"
+				: "match out from $local_from to any tag " FW_PF_LOCAL_TAG "\n");
 	}
 }
 
 static void add_hook(struct emission *emission, enum fw_hook hook, bool in) {
 	if (is_ours(emission->policy, hook)) {
-		add_tag(emission, hook);
-		add_flows(emission, hook, in);
+		if (!emission->forward.on) {
+			add_tag(emission, hook);
+		}
+		add_flows(emission, hook, in, PART_ALL);
 		add_leftover(emission, hook, in);
 	}
+}
+
+/* ---- in and out ---- */
+
+/*
+ * What goes out with an address of this host is taken for its own, and its out-interface is not
+ * asked for. Nobody else has such an address, so where out-interfaces matter it may not come in.
+ */
+static void add_spoofed(struct emission *emission) {
+	if (emission->forward.list_count != 0) {
+		fw_pf_separate(emission->rules);
+		fw_buf_printf(emission->rules,
+			"# forward: nobody else has this host's addresses\n"
+			"block drop in%s quick from $local_from to any ! tagged " FW_PF_LOCAL_TAG
+			" label \"flowfw: forward\"\n",
+			emission->policy->log.on ? " log" : "");
+	}
+}
+
+/* Flows with a list of out-interfaces stand behind those that need none. */
+static void add_forward_in(struct emission *emission) {
+	add_flows(emission, FW_FORWARD, true, PART_ANYWHERE);
+	add_spoofed(emission);
+	fw_pf_forward_prelude(emission->rules, &emission->lowering, emission->policy);
+	add_flows(emission, FW_FORWARD, true, PART_SOMEWHERE);
+	add_leftover(emission, FW_FORWARD, true);
+}
+
+static void add_in(struct emission *emission) {
+	const struct fw_policy *policy = emission->policy;
+
+	if (!emission->forward.on) {
+		add_hook(emission, FW_INPUT, true);
+		add_hook(emission, FW_FORWARD, true);
+		return;
+	}
+	if (emission->dialect == FW_PF_OPENBSD) {
+		fw_pf_nat_ports(emission->rules, &emission->lowering, &policy->translation,
+			emission->dialect);
+	}
+	fw_pf_forward_arrive(emission->rules, &emission->lowering, policy);
+	add_hook(emission, FW_INPUT, true);
+	add_forward_in(emission);
+}
+
+/* Forwarded packets are decided first, as they may have an address of this host by now. */
+static void add_out(struct emission *emission) {
+	if (!emission->forward.on) {
+		add_hook(emission, FW_OUTPUT, false);
+		add_hook(emission, FW_FORWARD, false);
+		return;
+	}
+	fw_pf_nat_sources(&emission->sources, &emission->lowering, &emission->policy->translation,
+		emission->dialect);
+	fw_pf_forward_leave(emission->rules, &emission->forward, fw_buf_slice(&emission->sources),
+		emission->dialect);
+	add_leftover(emission, FW_FORWARD, false);
+	add_hook(emission, FW_OUTPUT, false);
 }
 
 /* ---- definitions ---- */
@@ -439,8 +242,8 @@ static void add_hook(struct emission *emission, enum fw_hook hook, bool in) {
 static void add_table(struct fw_buf *out, const struct fw_pf_table *table) {
 	bool named = table->count <= NAMED_ENTRIES_MAX;
 
-	separate(out);
-	add_heading(out, table->title, table->note);
+	fw_pf_separate(out);
+	fw_pf_add_heading(out, table->title, table->note);
 	fw_buf_printf(out, "table <%s> const {\n", table->name);
 	for (size_t i = 0; i < table->count; i++) {
 		const struct fw_pf_entry *entry = &table->entries[i];
@@ -456,8 +259,10 @@ static void add_table(struct fw_buf *out, const struct fw_pf_table *table) {
 }
 
 /* pfctl expands a macro and makes a rule of each thing in braces (pf.conf, PACKET FILTERING). */
-static void add_macros(struct fw_buf *out, const struct fw_policy *policy) {
-	if (is_ours(policy, FW_INPUT)) {
+static void add_macros(struct fw_buf *out, const struct emission *emission) {
+	bool forward = emission->forward.on;
+
+	if (forward || is_ours(emission->policy, FW_INPUT)) {
 		fw_buf_add_text(out,
 			"# what comes in for this host: its addresses, broadcast, multicast\n"
 			"table <" MULTICAST_TABLE "> const {\n"
@@ -467,8 +272,8 @@ static void add_macros(struct fw_buf *out, const struct fw_policy *policy) {
 			"}\n"
 			"local_to = \"{ (self), (self:broadcast), <" MULTICAST_TABLE "> }\"\n");
 	}
-	if (is_ours(policy, FW_OUTPUT)) {
-		separate(out);
+	if (forward || is_ours(emission->policy, FW_OUTPUT)) {
+		fw_pf_separate(out);
 		fw_buf_add_text(out, "# what this host sends, also while it has no address\n"
 				     "local_from = \"{ (self), 0.0.0.0/32, ::/128 }\"\n");
 	}
@@ -480,16 +285,36 @@ static int compare_tables(const void *left, const void *right) {
 	return strcmp(a->name, b->name);
 }
 
+static void add_translation(struct fw_buf *out, struct emission *emission) {
+	fw_pf_nat_ports(
+		out, &emission->lowering, &emission->policy->translation, emission->dialect);
+	if (emission->sources.length != 0) {
+		fw_pf_separate(out);
+		fw_buf_add_text(out, "# what was let in, and gets another source as it goes out\n");
+		fw_buf_add_slice(out, fw_buf_slice(&emission->sources));
+	}
+}
+
 static void add_definitions(struct fw_buf *out, struct emission *emission) {
 	struct fw_pf_tables *tables = &emission->lowering.tables;
 
-	add_macros(out, emission->policy);
+	FW_AUTO(fw_buf_fini) struct fw_buf nat = {0};
+
+	/* FreeBSD wants translation before all filter rules. */
+	if (emission->dialect == FW_PF_FREEBSD && emission->forward.on) {
+		add_translation(&nat, emission);
+	}
+	add_macros(out, emission);
 	if (tables->named.count != 0) {
 		qsort(tables->named.items, tables->named.count, sizeof(*tables->named.items),
 			compare_tables);
 	}
 	for (size_t i = 0; i < tables->named.count; i++) {
 		add_table(out, tables->named.items[i]);
+	}
+	if (nat.length != 0) {
+		fw_pf_separate(out);
+		fw_buf_add_slice(out, fw_buf_slice(&nat));
 	}
 }
 
@@ -504,6 +329,11 @@ static void add_header(
 	struct fw_buf *out, const struct fw_policy *policy, enum fw_pf_dialect dialect) {
 	fw_buf_add_header(out, policy);
 	fw_buf_printf(out, "# For %s.\n", dialect_texts[dialect]);
+	if (policy->translation.on && dialect == FW_PF_FREEBSD) {
+		fw_buf_add_text(out, "# In an anchor this needs, where /etc/pf.conf translates:\n"
+				     "#     nat-anchor \"flowfw\"\n"
+				     "#     rdr-anchor \"flowfw\"\n");
+	}
 }
 
 /* The power of two with room for a reload, so that it seldom changes. */
@@ -551,6 +381,7 @@ static enum fw_pf_dialect dialect_of(const struct fw_options *options) {
 static void emit_policy(
 	const struct fw_policy *policy, const struct fw_options *options, struct fw_outputs *out) {
 	FW_AUTO(fw_arena_fini) struct fw_arena arena = {0};
+	FW_AUTO(emission_fini)
 	struct emission emission = {
 		.policy = policy,
 		.dialect = dialect_of(options),
@@ -558,15 +389,14 @@ static void emit_policy(
 		.rules = fw_outputs_section(out, "rules"),
 	};
 
-	add_hook(&emission, FW_INPUT, true);
-	add_hook(&emission, FW_FORWARD, true);
-	add_hook(&emission, FW_OUTPUT, false);
-	add_hook(&emission, FW_FORWARD, false);
+	fw_pf_forward_init(&emission.forward, &arena, policy);
+	emission.lowering.forward = emission.forward.on ? &emission.forward : NULL;
+	add_in(&emission);
+	add_out(&emission);
 	add_definitions(fw_outputs_section(out, "definitions"), &emission);
 	add_header(fw_outputs_section(out, "header"), policy, emission.dialect);
 	add_limits(fw_outputs_section(out, "header"), &emission, "# Needs: ");
 	add_limits(fw_outputs_section(out, "limits"), &emission, "");
-	fw_pf_lowering_fini(&emission.lowering);
 }
 
 static bool check_policy(
@@ -597,6 +427,9 @@ static struct fw_support_table support(const struct fw_options *options) {
 		[FW_FEATURE_ICMP_CODE] = FW_NATIVE,
 		[FW_FEATURE_PROTOCOL] = FW_NATIVE,
 		[FW_FEATURE_HOP_LIMIT] = FW_NATIVE,
+		[FW_FEATURE_FORWARDING] = FW_NATIVE,
+		[FW_FEATURE_MASQUERADE] = FW_NATIVE,
+		[FW_FEATURE_HAIRPIN] = FW_NATIVE,
 	};
 	(void)options;
 	return (struct fw_support_table){items, FW_LENGTH(items)};

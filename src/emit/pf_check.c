@@ -30,6 +30,7 @@ struct check {
 	enum fw_pf_dialect dialect;
 	struct fw_diags *diags;
 	struct fw_arena arena;
+	struct fw_pf_forward forward;
 	struct told *told;
 };
 
@@ -50,15 +51,33 @@ static bool told_before(struct check *check, const char *service, const char *wh
 	return told != NULL;
 }
 
+/* Who asks: a service, or the policy itself, whose `service` is NULL. */
+struct asker {
+	const char *service;
+	struct fw_span span;
+};
+
+static struct asker asker_of(const struct fw_flow *flow) {
+	return (struct asker){flow->service, flow->span};
+}
+
 /* "backend 'pf' cannot express WHAT, which service 'x' asks for" */
-static void refuse(
-	struct check *check, const struct fw_flow *flow, const char *what, const char *hint) {
-	if (told_before(check, flow->service, what)) {
+static void refuse_asker(
+	struct check *check, struct asker asker, const char *what, const char *hint) {
+	bool policy = asker.service == NULL;
+
+	if (told_before(check, policy ? "" : asker.service, what)) {
 		return;
 	}
-	struct fw_diag *diag = fw_refusal(check->diags, flow->span, "not-expressible",
-		"backend 'pf' cannot express %s, which service '%s' asks for", what, flow->service);
+	struct fw_diag *diag = fw_refusal(check->diags, asker.span, "not-expressible",
+		"backend 'pf' cannot express %s%s%s%s", what, policy ? "" : ", which service '",
+		policy ? "" : asker.service, policy ? "" : "' asks for");
 	fw_diag_hint(check->diags, diag, "%s", hint);
+}
+
+static void refuse(
+	struct check *check, const struct fw_flow *flow, const char *what, const char *hint) {
+	refuse_asker(check, asker_of(flow), what, hint);
 }
 
 /* ---- interfaces ---- */
@@ -78,7 +97,7 @@ static bool is_keyword(const char *name) {
  * `on NAME` means an interface or all of a group; the name of a group ends in no digit (ifconfig(8)
  * of both, `group`).
  */
-static void check_interface(struct check *check, const struct fw_flow *flow, const char *name) {
+static void check_interface(struct check *check, struct asker asker, const char *name) {
 	size_t length = strlen(name);
 	bool digit = isdigit((unsigned char)name[length - 1]);
 
@@ -86,16 +105,23 @@ static void check_interface(struct check *check, const struct fw_flow *flow, con
 		return;
 	}
 	if (digit) {
-		refuse(check, flow,
+		refuse_asker(check, asker,
 			fw_arena_printf(
 				&check->arena, "interface '%s', which is no name to it", name),
 			"interfaces of pf's systems have names such as em0, vio0 or wg0");
 	} else {
-		refuse(check, flow,
+		refuse_asker(check, asker,
 			fw_arena_printf(&check->arena,
 				"interface '%s', which it would take for a group of them", name),
 			"without a digit at its end a name is an interface group's; name the "
 			"interface itself, such as em0");
+	}
+}
+
+static void check_interfaces(
+	struct check *check, struct asker asker, const struct fw_names *names) {
+	for (size_t i = 0; i < names->count; i++) {
+		check_interface(check, asker, names->items[i]);
 	}
 }
 
@@ -185,7 +211,11 @@ static void check_shares(
 	struct check *check, const struct fw_flow *first, const struct fw_flow *end) {
 	FW_AUTO(fw_arena_fini) struct fw_arena arena = {0};
 	FW_AUTO(fw_pf_lowering_fini)
-	struct fw_pf_lowering lowering = {.arena = &arena, .tables = {.arena = &arena}};
+	struct fw_pf_lowering lowering = {
+		.arena = &arena,
+		.tables = {.arena = &arena},
+		.forward = check->forward.on ? &check->forward : NULL,
+	};
 
 	fw_pf_lower(&lowering, first, end, first->hook != FW_OUTPUT);
 	for (size_t i = 0; i < lowering.rules.count; i++) {
@@ -234,7 +264,7 @@ static size_t set_size(const struct fw_set *set) {
  * they would be left out without a word, of exceptions too.
  */
 static void check_set(
-	struct check *check, const struct fw_flow *flow, const struct fw_set *set, bool except) {
+	struct check *check, struct asker asker, const struct fw_set *set, bool except) {
 	if (set->literal && !except && set_size(set) == 1) {
 		return;
 	}
@@ -242,7 +272,7 @@ static void check_set(
 		const struct fw_members *members = &set->members[family];
 		for (size_t i = 0; i < members->count; i++) {
 			if (is_zero(&members->items[i].range)) {
-				refuse(check, flow, "the unspecified address in a list",
+				refuse_asker(check, asker, "the unspecified address in a list",
 					"pf's tables cannot hold it; give it a service of its own");
 			}
 		}
@@ -252,12 +282,12 @@ static void check_set(
 static void check_side(
 	struct check *check, const struct fw_flow *flow, const struct fw_side *side) {
 	for (size_t i = 0; i < side->set_count; i++) {
-		check_set(check, flow, side->sets[i], side->except != NULL);
+		check_set(check, asker_of(flow), side->sets[i], side->except != NULL);
 	}
 	if (side->except == NULL) {
 		return;
 	}
-	check_set(check, flow, side->except, true);
+	check_set(check, asker_of(flow), side->except, true);
 	if (side != fw_flow_peers(flow) && flow->hook != FW_FORWARD) {
 		refuse(check, flow, "an exception of the host's own addresses",
 			"list the addresses that are meant");
@@ -277,24 +307,80 @@ static void check_log(
 		"pflogd writes them to /var/log/pflog, with the rule's number for a prefix");
 }
 
-/* ---- all of it ---- */
+/* ---- forwarding and translation ---- */
 
-/*
- * A forwarded packet comes in like one for this host, and goes out like one from it. Only behind
- * rules that decide on those can the rest be told to be forwarded.
- */
-static void check_forward(struct check *check) {
-	const struct fw_hook_policy *hooks = check->policy->hooks;
-	if (hooks[FW_FORWARD].verdict == FW_UNTOUCHED ||
-		(hooks[FW_INPUT].verdict != FW_UNTOUCHED &&
-			hooks[FW_OUTPUT].verdict != FW_UNTOUCHED)) {
-		return;
+static void check_exits(struct check *check) {
+	const struct fw_hook_policy *forward = &check->policy->hooks[FW_FORWARD];
+
+	if (!check->forward.fits) {
+		refuse_asker(check, (struct asker){NULL, forward->span},
+			"so many different lists of out-interfaces",
+			"a packet has one tag, which has to say what all services allow together");
 	}
-	struct fw_diag *diag = fw_refusal(check->diags, hooks[FW_FORWARD].span, "not-expressible",
-		"backend 'pf' cannot express a verdict for forward where input or output is "
-		"untouched");
-	fw_diag_hint(check->diags, diag, "give input and output a verdict, too");
 }
+
+/* A state that translates is made by a rule that passes, and an untouched hook has none. */
+static void check_claimed(struct check *check, const struct fw_translation *translation) {
+	const struct {
+		bool is_there;
+		struct fw_span span;
+	} parts[] = {
+		{translation->forwarding_count != 0, translation->forwarding_span},
+		{translation->masqueraded != NULL, translation->masquerade_span},
+		{translation->hairpin != NULL, translation->hairpin_span},
+	};
+
+	for (size_t i = 0; i < FW_LENGTH(parts); i++) {
+		if (parts[i].is_there && check->policy->hooks[FW_FORWARD].verdict == FW_UNTOUCHED) {
+			refuse_asker(check, (struct asker){NULL, parts[i].span},
+				"translation where forward is untouched",
+				"give forward a verdict; `accept` lets everything pass");
+		}
+	}
+}
+
+/* OpenBSD: a `match` rule sees what those before it translated, so one could follow another. */
+static void check_targets(struct check *check, const struct fw_translation *translation) {
+	for (size_t i = 0; i < translation->forwarding_count; i++) {
+		const struct fw_forwarding *forwarding = &translation->forwardings[i];
+		const struct fw_range target = {
+			forwarding->address, forwarding->address, forwarding->family};
+		const struct fw_members *outside =
+			&translation->outside_addresses->members[forwarding->family];
+		bool own = false;
+		for (size_t j = 0; j < outside->count && !own; j++) {
+			own = fw_range_contains(&outside->items[j].range, &target);
+		}
+		if (own && check->dialect == FW_PF_OPENBSD) {
+			refuse_asker(check, (struct asker){NULL, forwarding->span},
+				"a port forwarded to an outside address",
+				"give the device's own address");
+		}
+	}
+}
+
+static void check_translation(struct check *check) {
+	const struct fw_translation *translation = &check->policy->translation;
+	const struct asker ports = {NULL, translation->forwarding_span};
+	const struct asker masquerade = {NULL, translation->masquerade_span};
+	const struct asker hairpin = {NULL, translation->hairpin_span};
+
+	check_claimed(check, translation);
+	check_targets(check, translation);
+	if (translation->forwarding_count != 0) {
+		check_interfaces(check, ports, &translation->entry);
+		check_set(check, ports, translation->outside_addresses, false);
+	}
+	if (translation->masqueraded != NULL) {
+		check_interfaces(check, masquerade, &translation->exit);
+		check_set(check, masquerade, translation->masqueraded, false);
+	}
+	if (translation->hairpin != NULL) {
+		check_set(check, hairpin, translation->hairpin, false);
+	}
+}
+
+/* ---- all of it ---- */
 
 /* pf keeps a state for what a rule passes, and for nothing that passes for want of one. */
 static void check_untouched(struct check *check) {
@@ -319,17 +405,15 @@ bool fw_pf_check(
 	struct check check = {.policy = policy, .dialect = dialect, .diags = diags};
 	size_t errors = diags->errors;
 
-	check_forward(&check);
+	fw_pf_forward_init(&check.forward, &check.arena, policy);
+	check_exits(&check);
+	check_translation(&check);
 	check_untouched(&check);
 	check_log(&check, &policy->log, policy->log_span, "");
 	for (size_t i = 0; i < policy->flow_count; i++) {
 		const struct fw_flow *flow = &policy->flows[i];
-		for (size_t j = 0; j < flow->in_interfaces.count; j++) {
-			check_interface(&check, flow, flow->in_interfaces.items[j]);
-		}
-		for (size_t j = 0; j < flow->out_interfaces.count; j++) {
-			check_interface(&check, flow, flow->out_interfaces.items[j]);
-		}
+		check_interfaces(&check, asker_of(flow), &flow->in_interfaces);
+		check_interfaces(&check, asker_of(flow), &flow->out_interfaces);
 		for (size_t j = 0; j < flow->clause_count; j++) {
 			check_clause(&check, flow, &flow->clauses[j]);
 		}

@@ -195,7 +195,8 @@ bool fw_pf_is_tagged(const struct fw_flow *flow) {
 
 struct setting {
 	const struct fw_flow *flow;
-	bool in, tagged;
+	bool in;
+	const char *tagged;
 	struct ways source, destination;
 };
 
@@ -447,14 +448,14 @@ static struct wish side_wish(
 	};
 }
 
-static void lower_flow(struct fw_pf_lowering *lowering, const struct fw_flow *flow, bool in) {
+void fw_pf_lower_plain(struct fw_pf_lowering *lowering, const struct fw_flow *flow, bool in) {
 	const struct wish source = side_wish(lowering, flow, &flow->source);
 	const struct wish destination = side_wish(lowering, flow, &flow->destination);
 	const struct wish *peers = fw_flow_peers(flow) == &flow->source ? &source : &destination;
 	struct setting setting = {
 		.flow = flow,
 		.in = in,
-		.tagged = fw_pf_is_tagged(flow),
+		.tagged = fw_pf_is_tagged(flow) ? FW_PF_LOCAL_TAG : NULL,
 		.source = side_ways(lowering, &source),
 		.destination = side_ways(lowering, &destination),
 	};
@@ -547,7 +548,10 @@ void fw_pf_lower(struct fw_pf_lowering *lowering, const struct fw_flow *first,
 	const struct fw_flow *end, bool in) {
 	size_t before = lowering->rules.count;
 	for (const struct fw_flow *flow = first; flow < end; flow++) {
-		lower_flow(lowering, flow, in);
+		fw_pf_lower_plain(lowering, flow, in);
+	}
+	if (first->hook == FW_FORWARD && lowering->forward != NULL) {
+		fw_pf_forward_tag(lowering, before);
 	}
 	if (lowering->rules.count != before) {
 		share_limits(lowering->rules.items + before, lowering->rules.count - before);

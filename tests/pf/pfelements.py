@@ -99,8 +99,11 @@ class Elements:
 
     def interface(self):
         negated = bool(self.accept("!"))
+        return self.interface_name(), negated
+
+    def interface_name(self):
         if self.openbsd and self.accept("any"):
-            return "any", negated
+            return "any"
         if self.at("rdomain"):
             self.fail("'rdomain' is not modelled")
         token = self.string("an interface")
@@ -108,7 +111,7 @@ class Elements:
             self.fail("interface name too long", token.where)
         if not token.text:
             self.fail("an interface without a name", token.where)
-        return token.text, negated
+        return token.text
 
     def accept_family(self):
         token = self.accept("inet", "inet6")

@@ -1,12 +1,19 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What becomes of a packet: the last rule that matches decides, or the first with `quick`; none means pass.
 
-A packet is judged once for each time that pf sees it: coming in, going out, or, when it is forwarded, both.
+A packet is judged once for each time that pf sees it: coming in, going out, or, when it is forwarded, both. On OpenBSD
+a match rule translates at once, for the rules behind it, and a pass rule when it is the one that decides; all of it
+takes effect only where a state is kept. On FreeBSD the translation rules come first, the filter sees what they make,
+and a translated packet keeps state whatever the filter says of state.
+
+What the manuals leave open, or releases answer differently, is a PfError at the rule's place.
 """
 
 import ipaddress
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
+from pflex import PfError
 from pfmodel import BITS
 from pfnames import ICMP, ICMP6, ICMP_ANSWERS, ICMP_ERRORS, TCP, UDP
 
@@ -18,14 +25,14 @@ TCP_BOUNDS = frozenset(("max-src-conn", "max-src-conn-rate"))
 
 @dataclass(frozen=True)
 class Packet:
-    """`passes` are (direction, interface), in the order in which pf sees them."""
+    """`passes` are (direction, interface), in the order in which pf sees them. A port that pf chose is a range."""
 
     passes: tuple
     protocol: int
     source: object  # of ipaddress
     destination: object
-    source_port: int = 0
-    destination_port: int = 0
+    source_port: object = 0
+    destination_port: object = 0
     type: int = 0
     code: int = 0
     flags: frozenset = frozenset("S")
@@ -36,6 +43,11 @@ class Packet:
     @property
     def family(self):
         return self.source.version
+
+    @property
+    def ends(self):
+        """((source, its port), (destination, its port))"""
+        return (self.source, self.source_port), (self.destination, self.destination_port)
 
 
 @dataclass(frozen=True)
@@ -69,8 +81,8 @@ def evaluate(ruleset, packet, host, exceeded=False):
     """The verdict for a packet that enters or leaves `host`. With `exceeded`, all bounds of rules are used up."""
     judge = Judge(ruleset, host, exceeded)
     verdicts = []
-    for index, one in enumerate(packet.passes):
-        verdict = judge.by_state(packet, index, one) or judge.by_rules(packet, one)
+    for passing in packet.passes:
+        verdict = judge.verdict(packet, passing)
         verdicts.append(verdict)
         if verdict.action != PASS:
             break
@@ -79,106 +91,167 @@ def evaluate(ruleset, packet, host, exceeded=False):
     return replace(last, passes=tuple(verdicts)) if len(verdicts) > 1 else last
 
 
+@dataclass(frozen=True)
+class State:
+    """What is kept of a connection when its first packet passes: the packet as it came, and as it went on."""
+
+    verdict: Verdict
+    passing: tuple
+    before: Packet
+
+    def translated(self, packet, passing):
+        """The packet as it goes on, if this state is its; else None."""
+        rule = self.verdict.rule
+        if rule is not None and rule.if_bound and passing[1] != self.passing[1]:
+            return None
+        seen, becomes = self.before.ends, self.verdict.packet.ends
+        if passing[0] != self.passing[0]:
+            seen, becomes = becomes[::-1], seen[::-1]
+        if is_error(packet):
+            return translated_error(packet, seen, becomes)
+        if not all(same_end(*ends) for ends in zip(packet.ends, seen)):
+            return None
+        (source, source_port), (destination, destination_port) = becomes
+        return replace(
+            packet, source=source, source_port=source_port, destination=destination, destination_port=destination_port
+        )
+
+
+def same_end(end, known):
+    """Whether an address and port are these; a port that pf chose may be any of those it chose from."""
+    (address, port), (known_address, known_port) = end, known
+    chosen = isinstance(known_port, range) and port in known_port
+    return address == known_address and (chosen or port == known_port)
+
+
+def translated_error(packet, seen, becomes):
+    """An error about a packet of a connection, whoever it is from: only its destination is one of the connection's."""
+    if packet.destination != seen[1][0]:
+        return None
+    source = packet.source if becomes[0] == seen[0] else becomes[0][0]
+    return replace(packet, source=source, destination=becomes[1][0])
+
+
 class Judge:
     def __init__(self, ruleset, host, exceeded):
         self.ruleset, self.host, self.exceeded = ruleset, host, exceeded
 
+    def verdict(self, packet, passing):
+        """Of one pass of a packet: by the state that it belongs to, or by the rules."""
+        return self.by_state(packet, passing) or self.by_rules(packet, passing)
+
+    def skips(self, interface):
+        return any(interface.is_in(skipped) for skipped in self.ruleset.skip)
+
     # ---- states ----
 
-    def by_state(self, packet, index, one):
-        """The verdict where the packet belongs to a state that its connection's first packet made."""
-        opening = packet.opening
-        if opening is None:
+    def by_state(self, packet, passing):
+        """None where the first packet of its connection left no state that this packet belongs to."""
+        if packet.opening is None or self.skips(self.host.interface(passing[1])):
             return None
-        back = packet.destination == opening.source and packet.source != opening.source
-        direction = OPPOSITE[one[0]] if back else one[0]
-        current = opening
+        for state in self.states(packet.opening):
+            translated = state.translated(packet, passing)
+            if translated is not None:
+                return replace(state.verdict, packet=translated, state=True, keeps=False)
+        return None
+
+    def states(self, opening):
+        """What the passes of a first packet leave behind, as far as it gets."""
         for passing in opening.passes:
-            verdict = self.by_rules(current, passing)
+            verdict = self.by_rules(opening, passing)
             if verdict.action != PASS:
-                return None
-            if passing[0] == direction:
-                break
-            current = verdict.packet
-        else:
-            return None
-        if not verdict.keeps or (verdict.rule.if_bound and passing[1] != one[1]):
-            return None
-        return replace(verdict, packet=packet, state=True, keeps=False)
+                return
+            if verdict.keeps:
+                yield State(verdict, passing, opening)
+            opening = verdict.packet
 
     # ---- rules ----
 
-    def by_rules(self, packet, one):
-        direction, name = one
-        interface = self.host.interface(name)
-        if any(interface.is_in(skipped) for skipped in self.ruleset.skip):
+    def by_rules(self, packet, passing):
+        direction, interface = passing[0], self.host.interface(passing[1])
+        if self.skips(interface):
             return Verdict(PASS, packet=packet)
-        packet, passed = self.translated(packet, direction, interface)
-        if passed is not None:
-            return Verdict(PASS, rule=passed, keeps=True, packet=packet)
+        packet, translation = self.translated(packet, direction, interface)
         walk = Walk(self, packet, direction, interface)
-        walk.through(self.ruleset)
-        return self.verdict(walk)
+        if translation is not None and translation.passes:
+            walk.rule = translation
+        else:
+            walk.through(self.ruleset)
+        return self.decision(walk, translation)
 
-    def verdict(self, walk):
+    def decision(self, walk, translation):
         rule, packet = walk.rule, walk.packet
-        if rule is None:
-            allowed = not packet.options  # the rule that is always there does not allow options
-            return Verdict(PASS if allowed else BLOCK, None if allowed else "drop", packet=packet)
-        if rule.action == BLOCK:
+        if rule is not None and rule.action == BLOCK:
             return Verdict(BLOCK, rule.how, rule, packet=packet)
-        if packet.options and not rule.allow_opts:
+        if packet.options and not (rule is not None and rule.allow_opts):  # without a rule they are not allowed either
             return Verdict(BLOCK, "drop", rule, packet=packet)
         if self.exceeded and Verdict(PASS, rule=rule, packet=packet).bounds:
             return Verdict(BLOCK, "drop", rule, packet=packet)
-        packet = self.redirected(self.redirected(packet, rule, rule.rdr, "rdr"), rule, rule.nat, "nat")
-        return Verdict(PASS, rule=rule, keeps=bool(rule.state) and not is_error(packet), packet=packet)
+        if is_error(packet) or (translation is None and (rule is None or rule.state is None)):
+            return Verdict(PASS, rule=rule, packet=replace(walk.came, tag=packet.tag))
+        if translation is None:
+            packet = self.redirected(packet, rule)
+        return Verdict(PASS, rule=rule, keeps=True, packet=packet)
 
     # ---- translation ----
 
     def translated(self, packet, direction, interface):
-        """FreeBSD's: the first rule that matches is the one. Also that rule, where it lets the packet through."""
-        for rule in self.ruleset.translations:
-            if rule.direction != direction or not self.matches(rule, packet, direction, interface):
-                continue
-            if rule.negative:
-                return packet, None
-            return self.redirected(packet, rule, rule.nat, rule.action), rule if rule.passes else None
-        return packet, None
-
-    def redirected(self, packet, rule, redirect, kind):
-        if redirect is None:
-            return packet
-        address = self.target(redirect, packet.family)
-        if address is None:
-            return packet
-        side = "destination" if kind == "rdr" else "source"
-        changes = {side: address}
+        """FreeBSD's: the first rule that matches is the one. Also that rule, if it changed anything."""
+        rule = self.first_translation(self.ruleset, packet, direction, interface)
+        if rule is None:
+            return packet, None
         if rule.tag:
-            changes["tag"] = rule.tag
-        if redirect.port is not None and packet.protocol in (TCP, UDP):
-            port = redirect.port
-            if redirect.sliding:
-                first = rule.destination_ports[0][1] if rule.destination_ports else 0
-                port += packet.destination_port - first
-            changes[f"{side}_port"] = port
-        return replace(packet, **changes)
+            packet = replace(packet, tag=rule.tag)
+        after = self.redirected(packet, rule)
+        return after, None if after == packet else rule
 
-    def target(self, redirect, family):
-        make = ipaddress.IPv4Address if family == 4 else ipaddress.IPv6Address
-        for address in redirect.addresses:
-            ranges = [(address.family, address.first, address.last)]
-            if address.dynamic is not None:
-                ranges = self.host.ranges(*address.dynamic[:2])
-            for found, first, _ in ranges:
-                if found == family:
-                    return make(first)
+    def first_translation(self, ruleset, packet, direction, interface):
+        for rule in ruleset.translations:
+            if not self.matches(rule, packet, direction, interface, ruleset):
+                continue
+            if rule.action != "anchor":
+                return rule
+            for body in bodies(ruleset, rule):
+                found = self.first_translation(body, packet, direction, interface)
+                if found is not None:
+                    return found
         return None
+
+    def redirected(self, packet, rule):
+        """The packet with the source or destination that a rule gives it."""
+        for side, redirect in (("source", rule.nat), ("destination", rule.rdr)):
+            if redirect is not None:
+                packet = replace(packet, **{side: self.target(rule, redirect, packet.family)})
+                if redirect.port is not None and packet.protocol in (TCP, UDP):
+                    packet = replace(packet, **{f"{side}_port": self.target_port(redirect, packet)})
+        return packet
+
+    def target(self, rule, redirect, family):
+        address = redirect.address
+        ranges = [(address.family, address.first, address.last)]
+        if address.dynamic is not None:
+            name, modifiers, bits = address.dynamic
+            if bits is not None:
+                raise PfError(rule.where, "a network of addresses to translate to is not modelled")
+            ranges = self.host.ranges(name, modifiers)
+        found = {(first, last) for of, first, last in ranges if of == family}
+        if not found:
+            raise PfError(rule.where, f"no IPv{family} address to translate to: releases do not agree on what follows")
+        first, last = found.pop()
+        if found or first != last:
+            raise PfError(rule.where, "several addresses to translate to, which pf takes in turns")
+        return (ipaddress.IPv4Address if family == 4 else ipaddress.IPv6Address)(first)
+
+    @staticmethod
+    def target_port(redirect, packet):
+        if redirect.slides_from is None:
+            return redirect.port
+        return redirect.port + packet.destination_port - redirect.slides_from
 
     # ---- criteria ----
 
-    def matches(self, rule, packet, direction, interface, tag=None, ruleset=None):
-        """All criteria of a rule. The cheap and telling ones come first."""
+    def matches(self, rule, packet, direction, interface, ruleset):
+        """All criteria of a rule of this ruleset. The cheap and telling ones come first."""
         if rule.direction is not None and rule.direction != direction:
             return False
         if rule.protocols and packet.protocol not in rule.protocols:
@@ -190,24 +263,34 @@ class Judge:
         if rule.fragment:
             return False
         if packet.protocol in (TCP, UDP):
-            if rule.destination_ports and not holds(rule.destination_ports, packet.destination_port):
+            if rule.destination_ports and not may_hold(rule.destination_ports, packet.destination_port):
                 return False
-            if rule.source_ports and not holds(rule.source_ports, packet.source_port):
+            if rule.source_ports and not may_hold(rule.source_ports, packet.source_port):
                 return False
         if packet.protocol == TCP and rule.flags is not None and packet.flags & rule.flags[1] != rule.flags[0]:
             return False
         if packet.protocol in (ICMP, ICMP6) and not self.icmp_matches(rule, packet):
             return False
-        if rule.tagged is not None and ((tag or packet.tag) == rule.tagged[0]) == rule.tagged[1]:
+        if rule.tagged is not None and (packet.tag == rule.tagged[0]) == rule.tagged[1]:
             return False
         if rule.received_on is not None and not self.received(rule.received_on, packet):
             return False
-        ruleset = ruleset or self.ruleset
         if rule.source and not self.any_of(rule.source, packet.source, interface, ruleset):
             return False
         if rule.destination and not self.any_of(rule.destination, packet.destination, interface, ruleset):
             return False
+        self.refuse_choice(rule, packet)
         return not (self.exceeded and "max-pkt-rate" in rule.bounds)
+
+    @staticmethod
+    def refuse_choice(rule, packet):
+        """Of a port that pf chose, it is known whether a rule matches where all or none of the choice do."""
+        for ports, port in (
+            (rule.source_ports, packet.source_port),
+            (rule.destination_ports, packet.destination_port),
+        ):
+            if ports and isinstance(port, range) and len(answers_of(ports, port)) > 1:
+                raise PfError(rule.where, "whether this port matches is pf's own choice")
 
     @staticmethod
     def icmp_matches(rule, packet):
@@ -257,29 +340,27 @@ class Walk:
     """One packet through the rules, down into anchors."""
 
     def __init__(self, judge, packet, direction, interface):
-        self.judge, self.packet, self.direction, self.interface = judge, packet, direction, interface
+        self.judge, self.direction, self.interface = judge, direction, interface
+        self.came = packet
+        self.packet = packet  # as the next rule sees it
         self.rule = None
-        self.tag = packet.tag
 
     def through(self, ruleset):
         """True: a quick rule ended it."""
         for rule in ruleset.rules:
-            if not self.judge.matches(rule, self.packet, self.direction, self.interface, self.tag, ruleset):
+            if not self.judge.matches(rule, self.packet, self.direction, self.interface, ruleset):
                 continue
+            if rule.tag:
+                self.packet = replace(self.packet, tag=rule.tag)
             if rule.action == "anchor":
                 if self.into(ruleset, rule):
                     return True
-                continue
-            if rule.tag:
-                self.tag = rule.tag
-                self.packet = replace(self.packet, tag=rule.tag)
-            if rule.action == "match":
-                for redirect, kind in ((rule.rdr, "rdr"), (rule.nat, "nat")):
-                    self.packet = self.judge.redirected(self.packet, rule, redirect, kind)
-                continue
-            self.rule = rule
-            if rule.quick:
-                return True
+            elif rule.action == "match":
+                self.packet = self.judge.redirected(self.packet, rule)
+            else:
+                self.rule = rule
+                if rule.quick:
+                    return True
         return False
 
     def into(self, ruleset, anchor):
@@ -302,8 +383,17 @@ def bodies(ruleset, anchor):
     return [ruleset.anchors[anchor.name]] if anchor.name in ruleset.anchors else []
 
 
-def holds(ports, port):
+def may_hold(ports, port):
+    """Whether a port is among these, or can be."""
+    if isinstance(port, range):
+        return True in answers_of(ports, port)
     return any(port_in(operator, low, high, port) for operator, low, high in ports)
+
+
+@lru_cache
+def answers_of(ports, choice):
+    """Whether each port of a choice is among these: {True}, {False}, or both."""
+    return frozenset(may_hold(ports, port) for port in choice)
 
 
 def port_in(operator, low, high, port):

@@ -123,17 +123,17 @@ class Address:
 
 @dataclass(frozen=True)
 class Redirect:
-    """Where nat-to, rdr-to and their like lead: the first address of the packet's family, the first port."""
+    """Where nat-to, rdr-to and their like lead."""
 
-    addresses: tuple
-    port: int = None
-    sliding: bool = False  # port N:* keeps the distance to the rule's first port
+    address: Address  # of one address, or dynamic
+    port: object = None  # None: it stays as it is; a range: pf chooses one of it
+    slides_from: int = None  # what comes to this port goes to `port`, the next to the next
 
 
 @dataclass
 class Rule:
     where: tuple
-    action: str  # pass, block, match; nat, rdr, binat of FreeBSD; anchor
+    action: str  # pass, block, match; nat, rdr of FreeBSD; anchor, of either kind
     how: str = None  # of a block: drop, return, return-rst, return-icmp
     direction: str = None
     quick: bool = False
@@ -161,7 +161,6 @@ class Rule:
     fragment: bool = False
     nat: Redirect = None
     rdr: Redirect = None
-    binat: bool = False
     negative: bool = False  # `no nat`
     passes: bool = False  # `rdr pass`
     name: str = None  # an anchor's
@@ -180,7 +179,7 @@ class Rule:
 class Ruleset:
     dialect: str
     rules: list = field(default_factory=list)
-    translations: list = field(default_factory=list)  # FreeBSD's nat, rdr and binat
+    translations: list = field(default_factory=list)  # FreeBSD's nat and rdr, and anchors for more of them
     tables: dict = field(default_factory=dict)
     skip: list = field(default_factory=list)  # interfaces and groups that pf leaves alone
     loads: list = field(default_factory=list)  # (anchor, file) of `load anchor`

@@ -79,6 +79,8 @@ ICMP_CODES = {
 # Releases differ in whether neighbour advertisements and listener reports are among them; where one has them, so has
 # this set.
 ICMP_ANSWERS = {4: frozenset((0, 9, 14, 16, 18, 34, 36)), 6: frozenset((129, 131, 136, 140, 200))}
+# Questions, and the type of what answers them.
+ICMP_REPLIES = {4: {8: 0, 13: 14, 15: 16, 17: 18}, 6: {128: 129}}
 # Errors about another packet; they never make a state of their own.
 ICMP_ERRORS = {4: frozenset((3, 4, 5, 11, 12)), 6: frozenset((1, 2, 3, 4))}
 

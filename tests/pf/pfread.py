@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Reads pf.conf as the manual pages describe it: OpenBSD's of 6.9 and later, FreeBSD's of 14 with nat, rdr and binat.
+"""Reads pf.conf as the manual pages describe it: OpenBSD's of 6.9 and later, FreeBSD's of 14 with nat and rdr.
 
 Written from pf.conf(5) alone, to judge what the backend writes. A construct that is in no manual, or that
 changes which packets pass in a way this reader does not model, is an error with its place; nothing is skipped.
@@ -25,6 +25,12 @@ LEVELS = ("none", "urgent", "misc", "loud", "emerg", "alert", "crit", "err", "wa
 NETWORKS = ("default", "normal", "high-latency", "satellite", "aggressive", "conservative")
 LIMITS = ("states", "frags", "src-nodes", "tables", "table-entries", "pktdelay-pkts", "anchors")
 
+# What pf makes of the source port of what it translates the source of, unless told otherwise.
+NAT_PORTS = range(50001, 65536)
+PORT_MAX = 65535
+# The packets that FreeBSD's translation rules are about.
+DIRECTIONS = {"nat": "out", "rdr": "in"}
+
 
 def parse(text, dialect, host=Host(()), anchor=False, load=None):
     """A Ruleset. With `anchor`, of a file that goes into an anchor. `load` gives the text of a `load anchor` file."""
@@ -36,6 +42,13 @@ def parse(text, dialect, host=Host(()), anchor=False, load=None):
         body.parent = ruleset
         ruleset.anchors[name] = body
     return ruleset
+
+
+def parse_anchor(text, dialect, host=Host(()), name="flowfw"):
+    """The Ruleset of a main file that does nothing but call this anchor, wherever the dialect can call one."""
+    calls = ("anchor",) if dialect == "openbsd" else ("nat-anchor", "rdr-anchor", "anchor")
+    lines = [f'{call} "{name}"\n' for call in calls] + [f'load anchor "{name}" from "anchor.conf"\n']
+    return parse("".join(lines), dialect, host, load=lambda _: text)
 
 
 class Parser(Elements):
@@ -102,7 +115,7 @@ class Parser(Elements):
             self.fail("'scrub' in an anchor is not modelled")
         if token.text in ("table", "load"):
             return
-        section = {"set": 0, "scrub": 1, "nat": 3, "rdr": 3, "binat": 3, "no": 3}.get(token.text, 4)
+        section = {"set": 0, "scrub": 1, **dict.fromkeys(("nat", "rdr", "binat", "no"), 3)}.get(token.text, 4)
         if token.text.endswith("-anchor"):
             section = 3
         if self.ordered and section < self.section:
@@ -141,7 +154,7 @@ class Parser(Elements):
         elif option == "state-policy":
             self.if_bound = self.word("state-policy", ("if-bound", "floating")) == "if-bound"
         elif option == "state-defaults":
-            self.state_defaults = Rule(token.where, "pass")
+            self.state_defaults = Rule(token.where, "pass", if_bound=None)
             self.state_options(self.state_defaults, end=NEWLINE)
         elif option == "timeout":
             self.items(lambda: (self.word("timeout", pfnames.TIMEOUTS), self.number("seconds")))
@@ -419,21 +432,27 @@ class Parser(Elements):
                 self.fail("too many labels", token.where)
             rule.labels += (self.label(),)
         elif option == "tag":
+            self.only_once(rule.tag, option, token.where)
             rule.tag = self.tag()
         elif option == "tagged":
+            self.only_once(rule.tagged, option, token.where)
             rule.tagged = (self.tag(), negated)
         elif option == "allow-opts":
             rule.allow_opts = True
         elif option == "fragment":
             rule.fragment = True
         elif option == "received-on" and self.openbsd:
-            rule.received_on = (self.interface()[0], negated)
+            self.only_once(rule.received_on, option, token.where)
+            rule.received_on = (self.interface_name(), negated)
         elif option == "max-pkt-rate" and self.openbsd:
-            if option in rule.bounds:
-                self.fail("cannot respecify max-pkt-rate", token.where)
+            self.only_once(rule.bounds.get(option), option, token.where)
             rule.bounds[option] = self.rate()
-        elif option in ("nat-to", "rdr-to", "binat-to") and self.openbsd:
-            self.redirect_to(rule, option, token.where)
+        elif option == "nat-to" and self.openbsd:
+            self.only_once(rule.nat, option, token.where)
+            rule.nat = self.nat_redirect()
+        elif option == "rdr-to" and self.openbsd:
+            self.only_once(rule.rdr, option, token.where)
+            rule.rdr = self.rdr_redirect(rule)
         elif option == "scrub":
             self.scrub_options()
         elif option == "set":
@@ -442,19 +461,29 @@ class Parser(Elements):
         else:
             self.fail(f"'{option}' is not known here or not modelled", token.where)
 
+    def only_once(self, before, option, where):
+        if before is not None:
+            self.fail(f"cannot respecify {option}", where)
+
     def label(self):
         token = self.string("a label")
         if len(token.text.encode(errors="surrogateescape")) > LABEL_MAX:
             self.fail(f"rule label too long, at most {LABEL_MAX}", token.where)
-        if any(macro in token.text for macro in LABEL_MACROS):
-            self.fail("macros in labels are not modelled", token.where)
+        self.no_macros(token)
         return token.text
 
     def tag(self):
         token = self.string("a tag")
+        if not token.text:
+            self.fail("a tag without a name", token.where)
         if len(token.text.encode()) > TAG_MAX:
             self.fail(f"tag too long, at most {TAG_MAX}", token.where)
+        self.no_macros(token)
         return token.text
+
+    def no_macros(self, token):
+        if any(macro in token.text for macro in LABEL_MACROS):
+            self.fail("macros in labels and tags are not modelled", token.where)
 
     def rate(self):
         count = self.number("a count", low=1)
@@ -473,33 +502,60 @@ class Parser(Elements):
             if not self.at(")"):
                 self.accept(",")
 
-    def redirect_to(self, rule, option, where):
-        redirect = self.redirect()
-        if option == "rdr-to":
-            if rule.rdr:
-                self.fail("cannot respecify rdr-to", where)
-            rule.rdr = redirect
-        else:
-            if rule.nat:
-                self.fail("cannot respecify nat-to", where)
-            rule.nat, rule.binat = redirect, option == "binat-to"
+    # ---- where translations lead to ----
 
-    def redirect(self):
+    def nat_redirect(self):
+        """Behind nat-to, or the arrow of a nat rule."""
+        where = self.token.where
+        address, ports = self.redirect_address(), self.redirect_ports()
+        if self.accept("static-port"):
+            if ports is not None:
+                self.fail("the 'static-port' option can't be used when specifying a port range", where)
+            return Redirect(address)
+        low, high = ports or (NAT_PORTS[0], NAT_PORTS[-1])
+        if high == "*" or low > (high or low):
+            self.fail("invalid port range", where)
+        return Redirect(address, low if high in (None, low) else range(low, high + 1))
+
+    def rdr_redirect(self, rule):
+        """Behind rdr-to, or the arrow of a rdr rule, whose criteria are read by then."""
+        where = self.token.where
+        address, ports = self.redirect_address(), self.redirect_ports()
+        if self.at("static-port"):
+            self.fail("the 'static-port' option is only valid with nat rules", where)
+        low, high = ports or (None, None)
+        if high is None:
+            return Redirect(address, low)
+        if high != "*":
+            self.fail("a range of ports to lead to is not modelled", where)
+        if len(rule.destination_ports) != 1 or rule.destination_ports[0][0] not in "=:":
+            self.fail("'*' for other ports than one range is not modelled", where)
+        _, first, last = rule.destination_ports[0]
+        if low + (last or first) - first > PORT_MAX:
+            self.fail("illegal port: the range leads beyond the last one", where)
+        return Redirect(address, low, slides_from=first)
+
+    def redirect_address(self):
         where = self.token.where
         found = [address for addresses in self.items(self.address) for address in addresses]
         if any(address.negated or address.table for address in found):
             self.fail("this address to translate to is not modelled", where)
-        port, sliding = None, False
-        if self.accept("port"):
-            token = self.port_text()
-            first, colon, last = token.text.partition(":")
-            port, sliding = self.port_value(first, token.where), last == "*"
-            if colon and not sliding:
-                self.port_value(last, token.where)
-        while self.at("bitmask", "random", "source-hash", "round-robin", "static-port", "sticky-address"):
-            if self.advance().text == "source-hash" and self.token.kind == STRING:
-                self.advance()
-        return Redirect(tuple(found), port, sliding)
+        if len(found) != 1 or found[0].first != found[0].last:
+            self.fail("a pool of addresses to translate to is not modelled", where)
+        return found[0]
+
+    def redirect_ports(self):
+        """(low, high), or None; `high` is None for one port, "*" where ports keep their distance."""
+        if not self.accept("port"):
+            return None
+        token = self.port_text()
+        first, colon, last = token.text.partition(":")
+        low = self.port_value(first, token.where)
+        if low == 0:
+            self.fail("port 0 to translate to is not modelled", token.where)
+        if not colon:
+            return low, None
+        return low, last if last == "*" else self.port_value(last, token.where)
 
     # ---- states ----
 
@@ -568,12 +624,16 @@ class Parser(Elements):
             if self.state_defaults is not None:
                 rule.bounds |= self.state_defaults.bounds
                 rule.sloppy = self.state_defaults.sloppy
+                if self.state_defaults.if_bound is not None:
+                    rule.if_bound = self.state_defaults.if_bound
         if rule.action == "pass" and rule.state and not rule.flags_given and not rule.fragment:
             rule.flags = (frozenset("S"), frozenset("SA"))
 
     # ---- what pfctl checks once a rule is read ----
 
     def consistent(self, rule):
+        if rule.nat or rule.rdr:
+            self.consistent_redirects(rule)
         protocols = rule.protocols or (None,)
         families = self.families(rule)
         if not families:
@@ -597,18 +657,26 @@ class Parser(Elements):
             self.fail("states only with pass rules", rule.where)
         if rule.fragment and (rule.source_ports or rule.destination_ports or rule.types or rule.flags):
             self.fail("fragments can be filtered only on IP header fields", rule.where)
-        if rule.nat or rule.rdr:
-            self.consistent_redirects(rule)
 
     def consistent_redirects(self, rule):
-        if rule.action == "block":
-            self.fail("a translation on a block rule is not modelled", rule.where)
-        if rule.action == "pass" and not rule.state:
+        if rule.action != "match" and not rule.state:
             self.fail("nat-to and rdr-to require keep state", rule.where)
-        if rule.binat != (rule.direction is None):
-            self.fail("nat-to and rdr-to require a direction, binat-to takes none", rule.where)
-        if rule.binat:
-            self.fail("binat-to is not modelled", rule.where)
+        if rule.direction is None:
+            self.fail("nat-to and rdr-to require a direction", rule.where)
+        if rule.direction == ("in" if rule.nat else "out") or (rule.nat and rule.rdr):
+            self.fail("nat-to of what comes in and rdr-to of what goes out are not modelled", rule.where)
+        self.consistent_redirect(rule)
+
+    def consistent_redirect(self, rule):
+        """What both dialects check. A rule without a family gets that of the address it leads to."""
+        family = (rule.nat or rule.rdr).address.family
+        if None not in (family, rule.family) and family != rule.family:
+            self.fail("no translation address with matching address family", rule.where)
+        rule.family = rule.family or family
+        for protocol in rule.protocols or (None,):
+            ports = rule.source_ports or rule.destination_ports or (rule.rdr and rule.rdr.port)
+            if ports and protocol not in (TCP, UDP):
+                self.fail("port only applies to tcp/udp", rule.where)
 
     @staticmethod
     def families(rule):
@@ -628,47 +696,78 @@ class Parser(Elements):
     # ---- FreeBSD's translation ----
 
     def translation(self):
-        token = self.token
+        where = self.token.where
         negative = bool(self.accept("no"))
-        if negative and self.at("scrub"):
-            self.fail("'no scrub' is not modelled")
-        rule = Rule(token.where, self.expect("nat", "rdr", "binat").text, negative=negative)
+        if self.at("scrub", "binat"):
+            self.fail(f"'{self.token.text}' is not modelled here")
+        action = self.expect(*DIRECTIONS).text
+        rule = Rule(where, action, direction=DIRECTIONS[action], negative=negative)
         rule.passes = bool(self.accept("pass"))
         if rule.passes and negative:
-            self.fail("'pass' is not valid with 'no'", token.where)
-        if self.at("log"):
-            self.log_quick(rule)
+            self.fail("'pass' is not valid with 'no'", where)
+        self.log_quick(rule)
+        if rule.quick:
+            self.fail("translation rules are not 'quick'", where)
         self.criteria(rule)
-        if rule.action == "binat" and rule.destination_ports:
-            self.fail("binat takes no ports", token.where)
+        self.translation_tags(rule)
+        self.translation_target(rule)
+        self.consistent_translation(rule)
+        self.ruleset.translations.append(rule)
+
+    def translation_tags(self, rule):
         if self.accept("tag"):
             rule.tag = self.tag()
         if self.at("tagged", "!"):
             negated = bool(self.accept("!"))
             self.expect("tagged")
             rule.tagged = (self.tag(), negated)
-        if self.accept("->"):
-            if negative:
-                self.fail("a rule with 'no' does not need '->'", token.where)
-            rule.nat = self.redirect()
-        elif not negative:
-            self.fail("translation rule requires '-> address'", token.where)
-        self.consistent_translation(rule)
-        self.ruleset.translations.append(rule)
+
+    def translation_target(self, rule):
+        arrow = self.accept("->")
+        if rule.negative:
+            if arrow is not None:
+                self.fail("a rule with 'no' does not need '->'", rule.where)
+        elif arrow is None:
+            self.fail("translation rule requires '-> address'", rule.where)
+        elif rule.action == "nat":
+            rule.nat = self.nat_redirect()
+        else:
+            rule.rdr = self.rdr_redirect(rule)
 
     def consistent_translation(self, rule):
+        if rule.family is None and len({one.family for one in rule.source + rule.destination} - {None}) > 1:
+            self.fail("addresses of both families in a translation rule are not modelled", rule.where)
+        if rule.negative:
+            self.consistent(rule)
+        else:
+            self.consistent_redirect(rule)
         if not self.families(rule):
             self.fail("rule expands to no valid combination", rule.where)
-        for protocol in rule.protocols or (None,):
-            ports = rule.source_ports or rule.destination_ports or (rule.action == "rdr" and rule.nat and rule.nat.port)
-            if ports and protocol not in (TCP, UDP):
-                self.fail("port only applies to tcp/udp", rule.where)
         if rule.action == "rdr" and any(operator not in "=:" for operator, _, _ in rule.destination_ports):
             self.fail("invalid port operator for rdr destination port", rule.where)
-        rule.direction = {"nat": "out", "rdr": "in", "binat": None}[rule.action]
 
     def translation_anchor(self):
-        """A place for the translations of others; empty here."""
-        rule = Rule(self.advance().where, "anchor")
-        self.string("an anchor's name")
+        """A place for the translations of others. As there is no binat here, a binat-anchor holds nothing."""
+        token = self.advance()
+        rule = Rule(token.where, "anchor", name=self.anchor_name())
+        if rule.name is None:
+            self.unexpected("an anchor's name")
         self.criteria(rule)
+        self.consistent(rule)
+        kind = token.text.removesuffix("-anchor")
+        if kind == "binat":
+            if rule.source or rule.destination:
+                self.fail("fromto parameter not supported in binat-anchor", rule.where)
+            return
+        if kind == "rdr":
+            self.consistent_rdr_anchor(rule)
+        rule.direction = DIRECTIONS[kind]
+        self.ruleset.translations.append(rule)
+
+    def consistent_rdr_anchor(self, rule):
+        if rule.source_ports:
+            self.fail("source port parameter not supported in rdr-anchor", rule.where)
+        if len(rule.destination_ports) > 1:
+            self.fail("destination port list expansion not supported in rdr-anchor", rule.where)
+        if any(operator != "=" for operator, _, _ in rule.destination_ports):
+            self.fail("destination port operators not supported in rdr-anchor", rule.where)

@@ -6,14 +6,22 @@ Beside each rules/NAME.conf stands NAME.expect, in lines of words; `#` begins a 
 for openbsd | freebsd | both    which dialect the lines below are about; both, at first
 anchor NAME FILE                what has been loaded into an anchor from outside
 into-anchor                     the file is one for an anchor
+called-anchor                   the same, and a main file calls that anchor and does nothing else
+route PREFIX INTERFACE          a route of the host's, besides the default one to em0 and those to its own networks
 refused LINE TEXT               reading it fails at that line, with a message that has TEXT in it
+unclear LINE WORD PACKET        judging fails at that line, with a message that has WORD in it
 pass LINE PACKET                the rule in that line lets it through; 0: no rule matches
 drop|return|return-rst LINE PACKET      the rule in that line stops it so
+to END LINES PACKET             sent on by routes, it gets to END (local, or an interface); LINES, `4` or `4,7`, let it
+stop HOW LINES PACKET           sent on by routes, it is stopped so (drop, return …), by the last of LINES
+answered                        the answer to the last `to` gets back, from where it was sent to; an error about it too
+unanswered LINES                it does not; the last of LINES stops it
 
 PACKET: `in em0 tcp 198.51.100.7 1024 > 192.0.2.2 22`, where `in em1 out em0` is forwarded, and a protocol without ports
 has none. More words may follow: type N, code N, flags LETTERS (- for none), options, known (it belongs to the
 connection that the last packet without this word began), beyond (all rates and counts are used up), label TEXT,
-bound NAME (the rule has this one), becomes SOURCE > DESTINATION PORT (translated).
+bound NAME (the rule has this one), tag NAME (it gets this one, - for none), becomes SOURCE [PORT] > DESTINATION PORT
+(translated; * is a port that pf chooses, 1024-2047 one that it chooses from these).
 
 Where PFCTL_OPENBSD or PFCTL_FREEBSD names a real pfctl, it says of each file whether it can be read.
 """
@@ -28,6 +36,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "lib"))
 import pfeval  # noqa: E402
+import pfforward  # noqa: E402
 import pfnames  # noqa: E402
 import pfread  # noqa: E402
 import tap  # noqa: E402
@@ -43,14 +52,18 @@ HOST = Host(
         Interface("tun0", ("172.16.0.1/32",), peers=("172.16.0.2",)),
     )
 )
+DEFAULT_ROUTES = {"0.0.0.0/0": "em0", "::/0": "em0"}
 ACTIONS = ("pass", "drop", "return", "return-rst", "return-icmp")
+WAYS = ("to", "stop", "answered", "unanswered", "unclear")
+KINDS = ("into-anchor", "called-anchor")
 
 
 class Expectations:
     """The lines of one .expect file that are about one dialect."""
 
     def __init__(self, path, dialect):
-        self.anchors, self.into_anchor, self.refused, self.packets = {}, False, None, []
+        self.anchors, self.kind, self.refused, self.checks = {}, None, None, []
+        self.routes = dict(DEFAULT_ROUTES)
         current = "both"
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
             words = line.split("#")[0].split()
@@ -59,17 +72,19 @@ class Expectations:
                 assert current in (*DIALECTS, "both"), f"{path.name}:{number}: {current}"
             elif words and current in (dialect, "both"):
                 self.add(words, f"{path.name}:{number}")
-        self.empty = not self.packets and self.refused is None
+        self.empty = not self.checks and self.refused is None
 
     def add(self, words, place):
         if words[0] == "anchor":
             self.anchors[words[1]] = words[2]
-        elif words[0] == "into-anchor":
-            self.into_anchor = True
+        elif words[0] in KINDS:
+            self.kind = words[0]
+        elif words[0] == "route":
+            self.routes[words[1]] = words[2]
         elif words[0] == "refused":
             self.refused = (int(words[1]), " ".join(words[2:]))
-        elif words[0] in ACTIONS:
-            self.packets.append((place, words[0], int(words[1]), words[2:]))
+        elif words[0] in (*ACTIONS, *WAYS):
+            self.checks.append((place, words))
         else:
             raise AssertionError(f"{place}: what is {words[0]!r}?")
 
@@ -77,6 +92,17 @@ class Expectations:
 def side(words, with_ports):
     address = ipaddress.ip_address(words.pop(0))
     return address, int(words.pop(0)) if with_ports else 0
+
+
+def becomes(words, with_ports):
+    """(source, its port or None where nothing is said of it), (destination, its port)"""
+    source, port = ipaddress.ip_address(words.pop(0)), None if with_ports else 0
+    if words[0] != ">":
+        text = words.pop(0)
+        low, dash, high = text.partition("-")
+        port = pfread.NAT_PORTS if text == "*" else range(int(low), int(high) + 1) if dash else int(text)
+    assert words.pop(0) == ">"
+    return (source, port), side(words, with_ports)
 
 
 def packet_of(words, last):
@@ -101,12 +127,12 @@ def packet_of(words, last):
             packet = replace(packet, options=True)
         elif word == "known":
             packet = replace(packet, opening=last)
-        elif word in ("label", "bound"):
+        elif word in ("label", "bound", "tag"):
             said[word] = words.pop(0)
         elif word == "beyond":
             said[word] = True
         elif word == "becomes":
-            said[word] = side(words, False)[0], words.pop(0), *side(words, with_ports)
+            said[word] = becomes(words, with_ports)
         else:
             raise AssertionError(f"what is {word!r}?")
     return packet, said
@@ -116,44 +142,118 @@ def load(name):
     return (RULES / name).read_text(encoding="utf-8")
 
 
-def check(path, dialect, expected):
-    def ruleset():
-        found = pfread.parse(load(path.name), dialect, HOST, expected.into_anchor, load)
-        for name, file in expected.anchors.items():
-            found.anchors[name] = pfread.parse(load(file), dialect, HOST, anchor=True)
-            found.anchors[name].parent = found
-        return found
+def read(path, dialect, expected):
+    if expected.kind == "called-anchor":
+        return pfread.parse_anchor(load(path.name), dialect, HOST)
+    found = pfread.parse(load(path.name), dialect, HOST, expected.kind == "into-anchor", load)
+    for name, file in expected.anchors.items():
+        found.anchors[name] = pfread.parse(load(file), dialect, HOST, anchor=True)
+        found.anchors[name].parent = found
+    return found
 
-    if expected.refused is not None:
-        line, text = expected.refused
-        try:
-            ruleset()
-        except pfread.PfError as error:
-            assert error.line == line and text in error.message, f"refused, but so: {error}"
-            return
-        raise AssertionError("not refused")
-    rules, last = ruleset(), None
-    for place, action, line, words in expected.packets:
-        packet, said = packet_of(list(words), last)
+
+def check(path, dialect, expected):
+    if expected.refused is None:
+        Examination(read(path, dialect, expected), expected).all()
+        return
+    line, text = expected.refused
+    try:
+        read(path, dialect, expected)
+    except pfread.PfError as error:
+        assert error.line == line and text in error.message, f"refused, but so: {error}"
+        return
+    raise AssertionError("not refused")
+
+
+class Examination:
+    """One rule set, and the checks of its packets in turn."""
+
+    def __init__(self, rules, expected):
+        self.rules, self.checks = rules, expected.checks
+        self.routes = pfforward.Routes(HOST, expected.routes)
+        self.last = None  # the packet that began a connection
+        self.outcome = None
+
+    def all(self):
+        for place, (kind, *words) in self.checks:
+            if kind in ACTIONS:
+                self.judged(place, kind, *words)
+            else:
+                getattr(self, kind)(place, *words)
+
+    def packet(self, words):
+        packet, said = packet_of(list(words), self.last)
         if packet.opening is None:
-            last = packet
-        verdict = pfeval.evaluate(rules, packet, HOST, said.get("beyond", False))
-        got = (verdict.how or verdict.action, verdict.line)
-        assert got == (action, line), f"{place}: {' '.join(words)}: {got}, not {(action, line)}"
+            self.last = packet
+        return packet, said
+
+    def judged(self, place, action, line, *words):
+        packet, said = self.packet(words)
+        verdict = pfeval.evaluate(self.rules, packet, HOST, said.get("beyond", False))
+        tap.equal((verdict.how or verdict.action, verdict.line), (action, int(line)), f"{place}: {' '.join(words)}")
         assert said.get("label") in (None, verdict.label), f"{place}: label {verdict.label}"
         assert said.get("bound") in (None, *verdict.bounds), f"{place}: bounds {verdict.bounds}"
-        if "becomes" in said:
-            source, _, destination, port = said["becomes"]
-            after = verdict.packet
-            assert (after.source, after.destination, after.destination_port) == (source, destination, port), (
-                f"{place}: becomes {after.source} > {after.destination} {after.destination_port}"
-            )
+        compare(place, said, verdict.packet)
+
+    def unclear(self, place, line, text, *words):
+        packet, _ = self.packet(words)
+        try:
+            verdict = pfeval.evaluate(self.rules, packet, HOST)
+        except pfread.PfError as error:
+            assert error.line == int(line) and text in error.message, f"{place}: unclear, but so: {error}"
+        else:
+            raise AssertionError(f"{place}: clear: {verdict.how or verdict.action} by line {verdict.line}")
+
+    # ---- by routes ----
+
+    def forwarded(self, place, wanted, lines, words):
+        packet, said = self.packet(words)
+        self.outcome = pfforward.forward(self.rules, self.routes, packet, said.get("beyond", False))
+        got = (self.outcome.end or self.outcome.how, self.outcome.lines)
+        tap.equal(got, (wanted, numbers(lines)), f"{place}: {' '.join(words)}")
+        compare(place, said, self.outcome.packet)
+
+    def to(self, place, end, lines, *words):
+        self.forwarded(place, end, lines, words)
+        tap.equal(self.outcome.verdict, pfforward.PASSED, place)
+
+    def stop(self, place, how, lines, *words):
+        self.forwarded(place, how, lines, words)
+        tap.equal(self.outcome.verdict, pfforward.BLOCKED if how == "drop" else pfforward.REJECTED, place)
+
+    def answered(self, place):
+        opening = self.outcome.opening
+        for error in (False, True):
+            back = pfforward.reply(self.rules, self.routes, self.outcome, error)
+            tap.equal((back.verdict, back.end), (pfforward.PASSED, opening.passes[0][1]), f"{place}: gets back")
+            seen = (back.packet.source, back.packet.destination)
+            tap.equal(seen, (opening.destination, opening.source), f"{place}: from whom to whom, error: {error}")
+            if not error:
+                tap.equal(back.packet.ends, opening.ends[::-1], f"{place}: from where to where")
+
+    def unanswered(self, place, lines):
+        back = pfforward.reply(self.rules, self.routes, self.outcome)
+        assert back.verdict != pfforward.PASSED, f"{place}: answered"
+        tap.equal(back.lines, numbers(lines), place)
+
+
+def numbers(text):
+    return tuple(int(number) for number in text.split(","))
+
+
+def compare(place, said, packet):
+    """What has become of a packet, as far as something is said of it."""
+    assert said.get("tag", packet.tag or "-") == (packet.tag or "-"), f"{place}: tag {packet.tag}"
+    if "becomes" in said:
+        (source, port), destination = said["becomes"]
+        seen = packet.ends if port is not None else ((packet.source, None), packet.ends[1])
+        tap.equal(seen, ((source, port), destination), f"{place}: becomes")
 
 
 def real_pfctl(path, dialect, expected):
     """What pfctl itself says: whether it takes the file, not what it means."""
     program = os.environ[f"PFCTL_{dialect.upper()}"]
-    into = ["-a", "test"] if expected.into_anchor else []
+    into = ["-a", "test"] if expected.kind else []
     process = subprocess.run([program, *into, "-nf", path.name], cwd=RULES, capture_output=True, text=True, check=False)
     taken = process.returncode == 0
     assert taken == (expected.refused is None), f"pfctl {'takes' if taken else 'refuses'} it\n{process.stderr}"

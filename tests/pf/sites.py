@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """flowfw's pf output, as the reader understands it, against what the profiles mean.
 
-For every shipped profile and every golden case that compiles, in both dialects and both frames: packets at the edges of
-what the profile names, and random ones, are judged by pfeval and by tests/lib/meaning.py, and the two must agree. What
-is let through must have its answers let through, and errors about it; what passes at a rate must stop beyond it.
+For every shipped profile, every golden case that compiles and some random gateways, in both dialects and both frames:
+packets at the edges of what the profile names, and random ones, are judged by pfeval and by tests/lib/meaning.py, and
+the two must agree. What is let through must have its answers let through, and errors about it; what passes at a rate
+must stop beyond it. What is forwarded takes the way that routes give it, and its answers find back to who called.
 """
 
 import argparse
@@ -16,8 +17,10 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "lib"))
+import gateways  # noqa: E402
 import meaning  # noqa: E402
 import pfeval  # noqa: E402
+import pfforward  # noqa: E402
 import pfnames  # noqa: E402
 import pfread  # noqa: E402
 import program  # noqa: E402
@@ -27,12 +30,13 @@ from pfmodel import Host, Interface  # noqa: E402
 GOLDEN = HERE.parent / "golden"
 DIALECTS, FRAMES = ("openbsd", "freebsd"), ("anchor", "standalone")
 PACKETS = 500
+CALLS = 3  # of each forwarded port and kind of caller
+GATEWAYS = 12  # random ones
 JUDGED = ("profile enterprise", "profile remote-install")
 SHOWN = 8
 OWN = ("198.18.0.1/24", "2001:db8:5e1f::1/64", "fe80::5e1f/64")
 BROADCASTS = ("255.255.255.255", "198.18.0.255")
 SPARE = "em9"  # an interface that no site names
-MAIN = 'anchor "flowfw"\nload anchor "flowfw" from "flowfw.conf"\n'
 
 PINGS_FOR_ONE = (
     ("198.51.100.9", "198.18.0.1"), ("2001:db8:ffff::9", "2001:db8:5e1f::1"), ("fe80::9", "fe80::5e1f"),
@@ -44,6 +48,7 @@ PINGS_FOR_SEVERAL = (
 
 ANSWERS = {8: 0, 13: 14, 15: 16, 17: 18, 128: 129}  # ICMP questions and their answers
 LISTENER_TYPES = (130, 131, 132, 143)
+ERROR_TYPES = {meaning.ICMP: (3, 11, 12), meaning.ICMP6: (1, 2, 3, 4)}  # these begin nothing, and stay as they are
 IGMP = 2
 
 
@@ -70,9 +75,13 @@ def options_of(words):
 
 
 def cases():
-    """(name, folder, options) of shipped profiles and of the golden cases that nftables can say."""
+    """(name, folder, options) of shipped profiles, random gateways, and the golden cases that nftables can say."""
     for profile in program.PROFILES:
         yield f"profile {profile}", program.HOME, options_of(["gen", "-q", "--profile", profile])
+    for seed in range(GATEWAYS):
+        folder = program.scratch()
+        gateways.write(seed, folder)
+        yield f"gateway {seed}", folder, options_of(["gen", "-q", "--profile", "site.yaml"])
     if not GOLDEN.is_dir():
         return
     for case in sorted(GOLDEN.iterdir()):
@@ -100,12 +109,13 @@ def flowfw(folder, options, dialect, frame):
 
 def inexpressible(site):
     """Why pf has to refuse a site: it counts for each source, over TCP, and otherwise not at all; it takes a name that
-    does not end in a digit for that of a group of interfaces; and what is forwarded goes in and out."""
+    does not end in a digit for that of a group of interfaces; and it translates where it lets pass."""
     found = []
-    if site.verdicts["forward"] != "untouched" and "untouched" in site.verdicts.values():
-        found.append("forward has a verdict, input or output has none")
+    if site.translation and site.verdicts["forward"] == "untouched":
+        found.append("translation where forward is untouched")
     for permission in site.permissions:
-        found += [f"{permission.service}: on {name}" for name in permission.interfaces if not name[-1].isdigit()]
+        names = permission.interfaces + permission.exits
+        found += [f"{permission.service}: on {name}" for name in names if not name[-1].isdigit()]
         if permission.limit is None or (permission.base and permission.service == "echo"):
             continue
         if "per source" not in permission.limit:
@@ -135,16 +145,47 @@ class Site:
         own = meaning.own_addresses(self.meaning, *(text.split("/")[0] for text in OWN))
         names = [name for names in self.meaning.interfaces.values() for name in names]
         names = list(dict.fromkeys([*names, SPARE]))
-        more = [f"{address}/{address.max_prefixlen}" for address in own[len(OWN) :]]
+        outside = self.meaning.translation.outside if self.meaning.translation else ()
+        more = [f"{address}/{address.max_prefixlen}" for address in (*own[len(OWN) :], *outside)]
         first, *others = names
         self.host = Host(
             [Interface("lo0", ("127.0.0.1/8", "::1/128", "fe80::1/64")), Interface(first, (*OWN, *more))]
-            + [Interface(name) for name in others]
+            + [Interface(name, (f"198.18.{number}.1/24",)) for number, name in enumerate(others, 1)]
         )
         prober = meaning.Prober(self.meaning, own, names, f"flowfw {name}", BROADCASTS)
-        self.packets = prober.packets(PACKETS) + list(self.special(SPARE))
-        self.judged = [(packet, self.meaning.judge(packet)) for packet in self.packets]
+        packets = prober.packets(PACKETS) + list(self.special(SPARE)) + list(self.calls(prober))
+        self.judged = [(packet, self.meaning.judge(self.meaning.translated(packet))) for packet in packets]
         self.refusals = inexpressible(self.meaning)
+
+    def calls(self, prober):
+        """Packets to each outside port, from the edges of what may call it: of callers inside and outside, some that
+        may and some that may not."""
+        translation = self.meaning.translation
+        exits = tuple(dict.fromkeys(name for one in self.meaning.permissions for name in one.exits))
+        choose = prober.random.choice
+        for family, protocol, port in translation.forwardings if translation else ():
+            kinds = {}
+            to = [address for address in translation.outside if address.version == family]
+            sources = [address for address in prober.elsewhere if address.version == family]
+            for source in prober.random.sample(sources, len(sources)):
+                ways = choose(translation.entry or prober.interfaces), choose(exits or prober.interfaces)
+                packet = meaning.Packet("forward", ways[0], protocol, source, choose(to), 40000, port, exit=ways[1])
+                if translation.destination(packet):
+                    may = self.meaning.judge(self.meaning.translated(packet)).verdict
+                    kinds.setdefault((may, meaning.within(translation.callers_inside, source)), []).append(packet)
+            for packets in kinds.values():
+                yield from packets[:CALLS]
+
+    def source_behind(self, packet):
+        """Of what is forwarded: the addresses that its source may be once it leaves."""
+        translation = self.meaning.translation
+        if translation is None or packet.type in ERROR_TYPES.get(packet.protocol, ()):
+            return {packet.source}
+        source = translation.source(packet, self.meaning.translated(packet) is not packet)
+        if source == "":
+            (leaving,) = (one for one in self.host.interfaces if one.name == packet.exit)
+            return {ipaddress.ip_interface(text).ip for text in leaving.addresses}
+        return {source or packet.source}
 
     @staticmethod
     def special(interface):
@@ -172,11 +213,10 @@ class Site:
         yield packet("output", IGMP, "198.18.0.1", "224.0.0.22")
 
 
-def as_pf(packet, interfaces):
+def as_pf(packet):
     """The same packet as pf sees it."""
     if packet.hook == "forward":
-        other = next((name for name in interfaces if name != packet.interface), SPARE)
-        passes = (("in", packet.interface), ("out", other))
+        passes = (("in", packet.interface), ("out", packet.exit))
     else:
         passes = (({"input": "in", "output": "out"}[packet.hook], packet.interface),)
     options = packet.protocol == IGMP or (packet.protocol == meaning.ICMP6 and packet.type in LISTENER_TYPES)
@@ -215,7 +255,6 @@ def answer_to(packet):
 class Judge:
     def __init__(self, site, rules):
         self.site, self.rules = site, rules
-        self.interfaces = [interface.name for interface in site.host.interfaces[1:]]
         self.wrong = []
 
     def evaluate(self, packet, exceeded=False):
@@ -227,7 +266,7 @@ class Judge:
         self.wrong.append(f"{packet}: must be {wanted}, is {got}{label}{why}")
 
     def packet(self, packet, judgement):
-        as_seen = as_pf(packet, self.interfaces)
+        as_seen = as_pf(packet)
         verdict = self.evaluate(as_seen)
         if self.out_of_limits(packet):
             judgement = meaning.Judgement(self.site.meaning.verdicts[packet.hook])
@@ -254,15 +293,19 @@ class Judge:
 
     def passed(self, packet, judgement, as_seen, verdict):
         services = ", ".join(judgement.services)
+        passes = verdict.passes or (verdict,)  # what is forwarded is let in, and let out
         if judgement.verdict == "may":
-            if not verdict.bounds:
+            if not any(one.bounds for one in passes):
                 self.complain(packet, f"bounded by {services}", verdict)
             beyond = self.evaluate(as_seen, exceeded=True)
             if beyond.action == pfeval.PASS:
                 self.complain(packet, f"stopped beyond the limit of {services}", beyond)
-        if judgement.services and verdict.label not in (None, *judgement.services):
+        if judgement.services and not {None, *judgement.services} & {one.label for one in passes}:
             self.complain(packet, f"let through by {services}", verdict)
         answer = answer_to(as_seen)
+        if packet.hook == "forward":
+            self.forwarded(packet, as_seen, answer is not None)
+            return
         if answer is None:
             return
         back = self.evaluate(answer)
@@ -272,6 +315,36 @@ class Judge:
         error = self.evaluate(replace(answer, protocol=kind[0], type=kind[1], code=0))
         if error.action != pfeval.PASS:
             self.complain(packet, "told of errors", error, " for an error about it")
+
+    def forwarded(self, packet, as_seen, answered):
+        """It goes where it is meant to, from where it is meant to come; so does what comes back."""
+        meant = self.site.meaning.translated(packet)
+        ends = (meant.destination, packet.exit), (packet.source, packet.interface)
+        routes = pfforward.Routes(self.site.host, {ipaddress.ip_network(address): name for address, name in ends})
+        if any(routes.end(address) != name for address, name in ends):
+            return  # one of them is this host, or both are one on two sides
+        arriving = replace(as_seen, passes=(("in", packet.interface),))
+        outcome = pfforward.forward(self.rules, routes, arriving)
+        if outcome.end != packet.exit:
+            self.wrong.append(f"{packet}: must leave there, is {outcome.verdict} by lines {outcome.lines}")
+            return
+        left, sources = outcome.packet, self.site.source_behind(packet)
+        if (left.destination, left.destination_port) != (meant.destination, meant.port) or left.source not in sources:
+            wanted = f"{' or '.join(map(str, sources))} -> {meant.destination}:{meant.port}"
+            self.wrong.append(f"{packet}: must leave as {wanted}, leaves as {left}")
+        for error in (False, True) if answered else ():
+            self.comes_back(packet, routes, outcome, error)
+
+    def comes_back(self, packet, routes, outcome, error):
+        what = "an error about it" if error else "its answer"
+        back = pfforward.reply(self.rules, routes, outcome, error)
+        if back.end != packet.interface:
+            self.wrong.append(f"{packet}: {what} must find back, is {back.verdict} by {back.lines}, {back.packet}")
+            return
+        ends = (packet.destination, packet.port), (packet.source, packet.source_port)
+        seen = back.packet.ends if not error else (ends[0], (back.packet.destination, packet.source_port))
+        if seen != ends:
+            self.wrong.append(f"{packet}: {what} must be {ends}, is {seen}")
 
     def loopback(self):
         for source, destination in (("127.0.0.1", "127.0.0.1"), ("::1", "::1"), ("198.18.0.1", "198.18.0.1")):
@@ -293,7 +366,7 @@ def ping(source, destination):
 
 def read_rules(text, dialect, frame, host):
     if frame == "anchor":
-        return pfread.parse(MAIN, dialect, host, load=lambda _: text)
+        return pfread.parse_anchor(text, dialect, host)
     return pfread.parse(text, dialect, host)
 
 
@@ -335,7 +408,7 @@ def check_limited_ping(setting):
             rules = read_rules(flowfw(program.HOME, options, dialect, frame).stdout, dialect, frame, site.host)
             for ends in PINGS_FOR_ONE + PINGS_FOR_SEVERAL:
                 passing = [
-                    pfeval.evaluate(rules, as_pf(ping(*ends), []), site.host, exceeded).action == pfeval.PASS
+                    pfeval.evaluate(rules, as_pf(ping(*ends)), site.host, exceeded).action == pfeval.PASS
                     for exceeded in (False, True)
                 ]
                 wanted = [True, True] if setting == "on" else [ends in PINGS_FOR_ONE, False]

@@ -706,7 +706,8 @@ END_TEST
 
 /* The tests of the program try the other parts, with objects that are really loaded. */
 START_TEST(a_plugin_with_too_many_sections_is_refused) {
-	static const char *const many[] = {"a", "b", "c", "d", "e", "f", "g", "h", "i", NULL};
+	static const char *const many[] = {
+		"a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "m", NULL};
 	const struct fw_frame_spec one_frame[] = {{"many", many, "@a@\n"}, {0}};
 	struct fw_emitter other = stub;
 	other.frames = one_frame;
