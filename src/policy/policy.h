@@ -153,7 +153,8 @@ struct fw_flow {
 	bool own_ports;
 	struct fw_rate limit; /* count 0: none */
 	struct fw_log log;
-	bool base; /* one of the rules under every profile */
+	bool base;	 /* one of the rules under every profile */
+	bool plain_http; /* anybody on the way can read and change what it carries */
 	enum fw_provenance provenance;
 };
 
@@ -178,7 +179,9 @@ struct fw_forwarding {
  *   protocol and outside port of a forwarding of that family, goes to the forwarding's address and
  *   port. That is before the forward hook, whose flows see the device's own address and port.
  * - One that was so translated, and comes from a member of `hairpin`, gets hairpin_address of its
- *   family as its source, behind the forward hook, so that replies come back this way.
+ *   family as its source, behind the forward hook, so that replies come back this way. Where others
+ *   translate ports of an outside address, too, theirs may get it likewise: a caller inside would
+ *   not be answered otherwise.
  * - One from a member of `masqueraded` that leaves on an interface of `exit` gets the address of
  *   that interface as its source, behind the forward hook.
  */
@@ -187,7 +190,8 @@ struct fw_translation {
 	struct fw_names entry;			/* count 0: any */
 	struct fw_names exit;			/* not empty where `masqueraded` is */
 	const struct fw_set *outside_addresses; /* single addresses; or NULL: no forwardings */
-	/** By family, service, protocol and outside port; no two for the same outside port. */
+	/** By family, service, protocol and outside port; no two for the same outside port, and
+	 * none of a family that no outside address is of. */
 	const struct fw_forwarding *forwardings;
 	size_t forwarding_count;
 	const struct fw_set *masqueraded; /* IPv4 members only; or NULL */
@@ -197,7 +201,7 @@ struct fw_translation {
 	struct fw_span forwarding_span, masquerade_span, hairpin_span;
 };
 
-/** A packet in the words of `expect` and `explain`; what was not said is empty or -1. */
+/** A packet in the words of `expect` and `explain`; what was not said is empty, 0 or -1. */
 struct fw_packet {
 	enum fw_hook hook;
 	enum fw_family family;
@@ -206,7 +210,8 @@ struct fw_packet {
 	struct fw_icmp_type type;
 	bool has_type, has_source, has_destination;
 	struct fw_range source, destination; /* single addresses */
-	const char *interface;		     /* or NULL */
+	struct fw_names in, out; /* interfaces, one of these; count 0: not said, and not lo */
+	unsigned tracking;	 /* of enum fw_tracking in space/; 0: not said, new or untracked */
 };
 
 struct fw_expect {

@@ -159,7 +159,8 @@ static bool part_covers(const struct fw_endpoint *endpoints, size_t count, enum 
 bool fw_set_covers(const struct fw_set *set, enum fw_family family) {
 	const struct fw_members *members = &set->members[family];
 
+	size_t own = members->count - members->plain_count;
+
 	return part_covers(members->items, members->plain_count, family) ||
-	       part_covers(members->items + members->plain_count,
-		       members->count - members->plain_count, family);
+	       (own != 0 && part_covers(members->items + members->plain_count, own, family));
 }

@@ -9,6 +9,7 @@ const char *const fw_direction_names[DIRECTION_COUNT] = {
 	[DIRECTION_INPUT] = "input",
 	[DIRECTION_OUTPUT] = "output",
 	[DIRECTION_BOTH] = "both",
+	[DIRECTION_FORWARD] = "forward",
 };
 
 /* A port list and the bytes it is found by: count of TCP ranges, then all ranges. */
@@ -96,6 +97,10 @@ void fw_draft_no_interface(struct draft *draft, struct fw_span span, struct fw_s
 
 const struct fw_port_list *fw_draft_port_list(struct draft *draft, struct fw_ports *tcp,
 	size_t tcp_count, struct fw_ports *udp, size_t udp_count) {
+	/* Flows of all devices end up in one policy, where equal lists are one, too. */
+	while (draft->gateway != NULL) {
+		draft = draft->gateway;
+	}
 	tcp_count = fw_ports_normalize(tcp, tcp_count);
 	udp_count = fw_ports_normalize(udp, udp_count);
 

@@ -23,6 +23,7 @@ enum {
 	NAME_MAX_INTERFACE = 15, /* IFNAMSIZ of linux/if.h, less the NUL */
 	INTERFACES_MAX = 1000,	 /* that a site names */
 	LIST_MAX = 1000,	 /* entries of a list other than the members of a group */
+	DEVICES_MAX = 65535,	 /* more than a gateway has ports for */
 };
 
 /* ---- words ---- */
@@ -38,11 +39,24 @@ enum kind {
 	KIND_SITE_SERVICE = 1 << 5, /* a service that a site defines, not adjusts */
 };
 
-enum direction { DIRECTION_NONE, DIRECTION_INPUT, DIRECTION_OUTPUT, DIRECTION_BOTH };
-enum { DIRECTION_COUNT = 4 };
+enum direction {
+	DIRECTION_NONE,
+	DIRECTION_INPUT,
+	DIRECTION_OUTPUT,
+	DIRECTION_BOTH,
+	DIRECTION_FORWARD, /* through the machine, not to it */
+};
+enum { DIRECTION_COUNT = 5 };
 extern const char *const fw_direction_names[DIRECTION_COUNT];
 
 enum enabled { ENABLED_NONE, ENABLED_ON, ENABLED_OFF, ENABLED_WHEN_NAMED };
+
+/** Whether a device's packets of a service are known at its gateway. */
+enum crossing {
+	CROSSING_DEVICE,  /* as the device has it */
+	CROSSING_GATEWAY, /* as the gateway has it, for all devices alike */
+	CROSSING_NEVER,	  /* they stay on their link */
+};
 
 /** The key of the base block that turns a base service on and off; SWITCH_NONE: always on. */
 enum base_switch {
@@ -126,9 +140,10 @@ struct service {
 	bool base;	  /* profiles/base.yaml lists it */
 	const char *role; /* the first role that lists it, "base", "site"; NULL: none */
 	size_t order;	  /* of being listed */
+	struct fw_span listed_span;				      /* where that role lists it */
 	struct fw_span role_level_span, role_from_span, role_to_span; /* what a role said of it */
 	bool in_tunnel;						      /* vpn-inside names it */
-	bool peers_given;    /* by a role, profile or site, so `follows` does not set them */
+	bool from_given, to_given; /* by a role, profile or site, so `follows` does not set them */
 	const char *follows; /* the service whose peers, interface and state it takes; or NULL */
 	struct fw_span follows_span;
 	enum enabled turned; /* ON or OFF by a profile or site; NONE: as defined */
@@ -145,6 +160,10 @@ struct service {
 	uint8_t hop_limit;
 	struct peers from, to, except;
 	struct name_refs interfaces;
+	struct name_refs in_interfaces, out_interfaces; /* of DIRECTION_FORWARD */
+	enum crossing crossing;
+	bool mirrored; /* seen from the client's side */
+	bool some_own; /* some of the devices that a mirrored one calls have ports of their own */
 	enum fw_importance level;
 	struct fw_rate limit;
 	struct log_setting log;
@@ -153,6 +172,8 @@ struct service {
 	enum base_switch on_switch;
 	struct port_specs suspect;
 	const char *suspect_why;
+	enum enabled plain_http; /* ON or OFF where somebody said so */
+	struct name_refs allow;	 /* warnings about it */
 
 	enum fw_service_state state; /* resolve.c's */
 };
@@ -177,8 +198,11 @@ struct group {
 	struct endpoints *members;
 	bool by_site; /* declared by a site */
 	bool used;
-	struct fw_set *resolved; /* resolve.c's, like what follows */
-	const char *opened;	 /* services that anybody reaches because it is unset, in words */
+	size_t tolerated_count;	  /* of the services that it opens, those that allow that */
+	const char *tolerated_by; /* the last of them */
+	struct group *inherited;  /* a gateway's, which a device has from there; or NULL */
+	struct fw_set *resolved;  /* resolve.c's, like what follows */
+	const char *opened;	  /* services that anybody reaches because it is unset, in words */
 	size_t opened_count;
 	struct fw_span opened_span;
 };
@@ -189,6 +213,7 @@ struct interface {
 	const char *const *kernel_names;
 	size_t count;
 	struct fw_span span;
+	bool used;
 };
 
 struct base {
@@ -203,6 +228,43 @@ struct base {
 	bool counters;
 };
 
+/* ---- devices, and the machine in front of them ---- */
+
+/** `rest-api: 18088`; or `video: on`, at its place behind the base. */
+struct device_forward {
+	struct name_ref service;
+	uint16_t port; /* 0: behind the base */
+	struct fw_span span;
+};
+
+struct device {
+	const char *name, *title;
+	struct fw_span span; /* of its name, or of the entry */
+	struct peers addresses;
+	const char *extends, *site; /* one of them, or neither for a client's */
+	struct fw_span profile_span;
+	const struct fw_yaml_node *groups, *services; /* as in a site file; or NULL */
+	const struct device_forward *forwards;
+	size_t forward_count;
+	uint16_t forward_base; /* 0: none */
+	struct fw_span forward_span, base_span;
+	const struct layer *layer; /* whose list it is in: paths are relative to its file */
+};
+
+/** What a profile or site says of the machine's place in the network. */
+struct place {
+	enum fw_position position;
+	struct fw_span position_span;
+	const struct device *devices;
+	size_t device_count;
+	struct fw_span devices_span;
+	struct peers outside, inside, networks; /* addresses; prefixes */
+	bool masquerade, hairpin;
+	struct fw_span masquerade_span, hairpin_span;
+	struct name_refs pair, further; /* services in the order of ports behind a base */
+	struct name_refs mirror;
+};
+
 struct port_list_entry;
 
 struct draft {
@@ -214,10 +276,13 @@ struct draft {
 	struct group *groups;
 	struct interface *interfaces;
 	struct base base;
+	struct place place;
+	struct draft *gateway; /* of a device's draft: what it is behind; else NULL */
 	FW_VEC(struct fw_expect) expects;
 	struct endpoints *endpoints;
 	struct port_list_entry *port_lists; /* hash: equal lists are one */
 	size_t listed;			    /* services listed so far */
+	struct name_refs allow;		    /* warnings about anything */
 	const char *name, *title, *extends;
 };
 
@@ -291,6 +356,8 @@ struct fw_diag *fw_net_error(
 /** What is under `services`. */
 void fw_read_services(struct draft *draft, enum kind kind, const char *layer_name,
 	const struct fw_yaml_node *node);
+/** Puts a service under a role's name, unless one has it. */
+void fw_list_service(struct draft *draft, struct service *service, const char *role);
 /** What is under `groups`. */
 void fw_read_groups(struct draft *draft, enum kind kind, const struct fw_yaml_node *node);
 /** Reads one member of a group; `sink` is a struct endpoints. For fw_yaml_stream. */
@@ -299,6 +366,18 @@ struct endpoints *fw_endpoints_new(struct draft *draft);
 void fw_read_interfaces(struct draft *draft, const struct fw_yaml_node *node);
 void fw_read_base(struct draft *draft, enum kind kind, const struct fw_yaml_node *node);
 void fw_read_expects(struct draft *draft, const struct fw_yaml_node *node);
+/** What is under `allow-lint`, of a layer or of a service. */
+void fw_read_allow(
+	struct draft *draft, const struct fw_yaml_node *node, struct name_refs *out_allow);
+struct layer;
+/** `devices`, `outside`, `inside`, `masquerade`, `hairpin`, `forward` and `mirror` of a layer. */
+void fw_read_place(struct draft *draft, const struct layer *layer);
+/** One of these keys but `devices`; false: it is none. */
+bool fw_read_place_key(struct draft *draft, enum kind kind, const struct fw_yaml_node *key,
+	const struct fw_yaml_node *value);
+/** `position`, which two layers of a chain must agree on. */
+void fw_read_position(
+	struct draft *draft, const struct fw_yaml_node *node, struct fw_span layer_name);
 
 /* ---- layers ---- */
 
@@ -314,9 +393,14 @@ struct layer {
 	const char *path;
 };
 
-/** Reads a file and finds out what it is. */
-bool fw_layer_read(
-	struct draft *draft, const char *path, struct fw_span wanted_by, struct layer *out_layer);
+/** Error missing-key unless the file names the version of its language. */
+void fw_need_version(struct draft *draft, const struct fw_yaml_node *root);
+/** Reads that version; an entry of a table of keys. */
+void fw_read_version(struct draft *draft, void *object, enum kind kind,
+	const struct fw_yaml_node *key, const struct fw_yaml_node *value);
+/** Reads a file and finds out what it is. `as` is where it belongs, unless it is there: or NULL. */
+bool fw_layer_read(struct draft *draft, const char *path, const char *as, struct fw_span wanted_by,
+	struct layer *out_layer);
 /** Merges it into the draft, all but `expect`. */
 void fw_layer_merge(struct draft *draft, const struct layer *layer);
 /** Its `expect`, which may name interfaces that only a later layer names. */
@@ -337,10 +421,46 @@ const char *fw_library_find(const struct fw_library *library, struct fw_arena *a
 const char *const *fw_library_files(const struct fw_library *library, struct fw_arena *arena,
 	const char *part, size_t *out_count, struct fw_diags *diags);
 
+/** What fw_library_keep read of that file, or NULL. */
+const struct layer *fw_library_layer(const struct fw_library *library, const char *path);
 /** The failure that no folder has what every profile stands on. */
 void fw_library_missing(struct fw_diags *diags);
 
 /* ---- from draft to profile ---- */
+
+struct flows {
+	FW_VEC(struct fw_flow) list;
+};
+
+/** Whether it is said only what its position has a use for. */
+void fw_check_place(struct draft *draft);
+/**
+ * Reads what a device is, in a draft that fw_draft_init made for it, and resolves it; its warnings
+ * are its own site's. False: an error is in the list.
+ */
+bool fw_device_load(struct draft *own, struct draft *gateway, const struct device *device,
+	const struct fw_request *request, struct fw_profile *out_profile);
+/** The path of a device's site file, from its gateway's. */
+const char *fw_device_site(struct fw_arena *arena, const struct device *device);
+/** Adds what a gateway forwards to the flows, and fills in translation and devices. */
+void fw_resolve_gateway(struct draft *draft, const struct fw_request *request, struct flows *flows,
+	struct fw_profile *profile);
+/** The group of a gateway's or client's devices. */
+#define FW_DEVICES_GROUP "devices"
+/** Makes that group of `devices`. */
+void fw_declare_devices(struct draft *draft);
+/** Its members; NULL: there are none. */
+const struct fw_set *fw_devices_set(struct draft *draft);
+/** Fills in the devices of a client, in the order of its list. */
+void fw_list_client_devices(struct draft *draft, struct fw_profile *profile);
+struct fw_set *fw_resolve_group(struct draft *draft, struct group *group);
+/** What a host whose draft is resolved needs of its gateway. */
+struct fw_needs fw_needs_behind(
+	struct draft *own, const struct fw_device *device, const struct fw_policy *policy);
+/** Turns the services that a client's profile mirrors to its side, towards its devices. */
+void fw_mirror_services(struct draft *draft);
+/** Kernel names of interfaces, sorted, each once; a name that is not known is an error. */
+struct fw_names fw_resolve_interfaces(struct draft *draft, const struct name_refs *refs);
 
 /** Gives the draft its meaning: states of services, flows, sets. */
 void fw_resolve(struct draft *draft, const struct fw_request *request, struct fw_profile *profile);
@@ -350,7 +470,11 @@ struct clauses {
 	size_t count;
 };
 
+/** Whether it carries what anybody on the way can read and change. */
+bool fw_service_is_plain(const struct service *service);
 struct clauses fw_resolve_clauses(struct draft *draft, const struct service *service);
+/** Lets go of warnings that layers allow; those in `nearest` must be of use. */
+void fw_allow(struct draft *draft, const struct fw_source *nearest);
 /** The tables for `list`. */
 void fw_rows(struct draft *draft, struct fw_profile *profile);
 /** Warnings about what is valid and probably not meant. */

@@ -1,17 +1,29 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * `expect`: tests of the policy, one sentence each, such as
+ * Packets in words, and `expect`: tests of the policy, one sentence each, such as
  * `allow input 1234/tcp from 10.20.1.1`. Read into packets here; judged elsewhere.
  */
 
 #include "profile/draft.h"
+#include "space/space.h"
 
 #include <netinet/in.h>
 #include <string.h>
 
+/* By enum fw_tracking. */
+static const char *const tracking_words[FW_TRACKING_COUNT] = {
+	[FW_TRACKING_NEW] = "new",
+	[FW_TRACKING_ESTABLISHED] = "established",
+	[FW_TRACKING_RELATED] = "related",
+	[FW_TRACKING_INVALID] = "invalid",
+	[FW_TRACKING_UNTRACKED] = "untracked",
+};
+
 /* A sentence being read, word by word. */
 struct sentence {
-	struct draft *draft;
+	struct draft *draft; /* of a question, one that knows nothing */
+	/* Of a question: whose interfaces it means, beside any other; or NULL. */
+	const struct fw_profile *profile;
 	struct fw_span span; /* of the whole */
 	struct fw_slice rest;
 	const char *begin; /* of the text, to find a word's place */
@@ -56,7 +68,8 @@ static bool bad(const struct sentence *sentence, const char *wanted) {
 			sentence->word.data);
 	}
 	fw_diag_hint(sentence->draft->diags, diag,
-		"like: allow input 1234/tcp from 10.20.1.1 on uplink");
+		"like: %sinput 1234/tcp from 10.20.1.1 on uplink",
+		sentence->profile == NULL ? "allow " : "");
 	return false;
 }
 
@@ -147,27 +160,88 @@ static bool read_address(
 	return set_family(sentence, packet, range.family);
 }
 
-static bool read_interface(struct sentence *sentence, struct fw_packet *packet) {
-	if (!next_word(sentence)) {
-		return bad(sentence, "an interface");
-	}
-	/* By the site's name for it, which means its first, or by a kernel's name that it has. */
-	struct interface *interface = fw_draft_interface(sentence->draft, sentence->word);
+static struct fw_names one_name(struct fw_arena *arena, const char *name) {
+	const char **items = FW_ARENA_ARRAY(arena, const char *, 1);
+
+	items[0] = name;
+	return (struct fw_names){items, 1};
+}
+
+/* By the site's name for some, or a kernel's name that the site has. */
+static bool find_in_draft(struct sentence *sentence, struct fw_names *out_names) {
+	struct draft *draft = sentence->draft;
+	struct interface *interface = fw_draft_interface(draft, sentence->word);
+
 	if (interface != NULL) {
-		packet->interface = interface->kernel_names[0];
+		*out_names = (struct fw_names){interface->kernel_names, interface->count};
 		return true;
 	}
-	for (interface = sentence->draft->interfaces; interface != NULL;
-		interface = interface->hh.next) {
+	for (interface = draft->interfaces; interface != NULL; interface = interface->hh.next) {
 		for (size_t i = 0; i < interface->count; i++) {
 			if (fw_slice_is(sentence->word, interface->kernel_names[i])) {
-				packet->interface = interface->kernel_names[i];
+				*out_names = one_name(draft->arena, interface->kernel_names[i]);
 				return true;
 			}
 		}
 	}
-	fw_draft_no_interface(sentence->draft, word_span(sentence), sentence->word);
+	fw_draft_no_interface(draft, word_span(sentence), sentence->word);
 	return false;
+}
+
+static bool is_kernel_name(struct fw_slice word) {
+	static const char others[] = "_.-";
+
+	for (size_t i = 0; i < word.length; i++) {
+		char c = word.data[i];
+		bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+		if (!letter && (c < '0' || c > '9') && strchr(others, c) == NULL) {
+			return false;
+		}
+	}
+	return word.length <= NAME_MAX_INTERFACE;
+}
+
+/* By the profile's name for some, or any kernel's name. */
+static bool find_in_profile(struct sentence *sentence, struct fw_names *out_names) {
+	const struct fw_profile *profile = sentence->profile;
+
+	for (size_t i = 0; i < profile->interface_count; i++) {
+		if (fw_slice_is(sentence->word, profile->interfaces[i].name)) {
+			*out_names = profile->interfaces[i].kernel_names;
+			return true;
+		}
+	}
+	if (!is_kernel_name(sentence->word)) {
+		return bad(sentence, "the name of an interface");
+	}
+	struct fw_arena *arena = sentence->draft->arena;
+	*out_names = one_name(arena, fw_arena_text(arena, sentence->word));
+	return true;
+}
+
+static bool read_interface(struct sentence *sentence, struct fw_names *out_names) {
+	if (!next_word(sentence)) {
+		return bad(sentence, "an interface");
+	}
+	if (is_word(sentence, "lo")) {
+		*out_names = one_name(sentence->draft->arena, "lo");
+		return true;
+	}
+	return sentence->profile != NULL ? find_in_profile(sentence, out_names)
+					 : find_in_draft(sentence, out_names);
+}
+
+static bool read_tracking(struct sentence *sentence, struct fw_packet *packet) {
+	if (!next_word(sentence)) {
+		return bad(sentence, "a tracking state");
+	}
+	for (unsigned i = FW_TRACKING_NONE + 1; i < FW_TRACKING_COUNT; i++) {
+		if (is_word(sentence, tracking_words[i])) {
+			packet->tracking = i;
+			return true;
+		}
+	}
+	return bad(sentence, "new, established, related, invalid or untracked");
 }
 
 static bool read_source_port(struct sentence *sentence, struct fw_packet *packet) {
@@ -183,7 +257,26 @@ static bool read_source_port(struct sentence *sentence, struct fw_packet *packet
 	return true;
 }
 
+/* The interface that a word of this hook is about; NULL: it is no such word, or said before. */
+static struct fw_names *interface_said(const struct sentence *sentence, struct fw_packet *packet) {
+	bool forward = packet->hook == FW_FORWARD;
+	struct fw_names *names = NULL;
+
+	if (is_word(sentence, forward ? "in-interface" : "on") && packet->hook != FW_OUTPUT) {
+		names = &packet->in;
+	} else if (is_word(sentence, forward ? "out-interface" : "on") &&
+		   packet->hook != FW_INPUT) {
+		names = &packet->out;
+	}
+	return names != NULL && names->count == 0 ? names : NULL;
+}
+
 static bool read_condition(struct sentence *sentence, struct fw_packet *packet) {
+	struct fw_names *names = interface_said(sentence, packet);
+
+	if (names != NULL) {
+		return read_interface(sentence, names);
+	}
 	if (is_word(sentence, "from") && !packet->has_source) {
 		packet->has_source = true;
 		return read_address(sentence, packet, &packet->source);
@@ -192,13 +285,16 @@ static bool read_condition(struct sentence *sentence, struct fw_packet *packet) 
 		packet->has_destination = true;
 		return read_address(sentence, packet, &packet->destination);
 	}
-	if (is_word(sentence, "on") && packet->interface == NULL) {
-		return read_interface(sentence, packet);
-	}
 	if (is_word(sentence, "source-port") && packet->source_port < 0) {
 		return read_source_port(sentence, packet);
 	}
-	return bad(sentence, "'from', 'to', 'on' or 'source-port', each once,");
+	if (is_word(sentence, "state") && packet->tracking == FW_TRACKING_NONE) {
+		return read_tracking(sentence, packet);
+	}
+	return bad(sentence, packet->hook == FW_FORWARD
+				     ? "'from', 'to', 'in-interface', 'out-interface', "
+				       "'source-port' or 'state', each once,"
+				     : "'from', 'to', 'on', 'source-port' or 'state', each once,");
 }
 
 static bool read_hook(struct sentence *sentence, struct fw_packet *packet) {
@@ -212,36 +308,57 @@ static bool read_hook(struct sentence *sentence, struct fw_packet *packet) {
 	return bad(sentence, "input, output or forward");
 }
 
-static bool read_sentence(struct sentence *sentence, struct fw_expect *expect) {
-	struct fw_packet *packet = &expect->packet;
+static bool is_condition(const struct sentence *sentence) {
+	static const char *const conditions[] = {
+		"from", "to", "on", "in-interface", "out-interface", "source-port", "state"};
 
-	*expect = (struct fw_expect){
-		.span = sentence->span, .packet = {.protocol = -1, .port = -1, .source_port = -1}};
+	for (size_t i = 0; i < FW_LENGTH(conditions); i++) {
+		if (is_word(sentence, conditions[i])) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* A port of the source, in a protocol that has none. */
+static bool check_packet(const struct sentence *sentence, const struct fw_packet *packet) {
+	bool ports = packet->protocol < 0 || packet->protocol == IPPROTO_TCP ||
+		     packet->protocol == IPPROTO_UDP;
+
+	if (packet->source_port >= 0 && !ports) {
+		fw_error(sentence->draft->diags, sentence->span, "bad-expect",
+			"only TCP and UDP have source ports");
+		return false;
+	}
+	return true;
+}
+
+/* What follows `allow` and `deny`. */
+static bool read_packet(struct sentence *sentence, struct fw_packet *packet) {
+	*packet = (struct fw_packet){.protocol = -1, .port = -1, .source_port = -1};
+	if (!read_hook(sentence, packet)) {
+		return false;
+	}
+	bool first = true;
+	while (next_word(sentence)) {
+		bool good = first && !is_condition(sentence) ? read_what(sentence, packet)
+							     : read_condition(sentence, packet);
+		if (!good) {
+			return false;
+		}
+		first = false;
+	}
+	return check_packet(sentence, packet);
+}
+
+static bool read_sentence(struct sentence *sentence, struct fw_expect *expect) {
+	*expect = (struct fw_expect){.span = sentence->span};
 	next_word(sentence);
 	expect->allow = is_word(sentence, "allow");
 	if (!expect->allow && !is_word(sentence, "deny")) {
 		return bad(sentence, "'allow' or 'deny'");
 	}
-	if (!read_hook(sentence, packet)) {
-		return false;
-	}
-	static const char *const conditions[] = {"from", "to", "on", "source-port"};
-	bool first = true;
-	while (next_word(sentence)) {
-		bool condition = false;
-		for (size_t i = 0; i < FW_LENGTH(conditions); i++) {
-			condition |= is_word(sentence, conditions[i]);
-		}
-		if (first && !condition) {
-			if (!read_what(sentence, packet)) {
-				return false;
-			}
-		} else if (!read_condition(sentence, packet)) {
-			return false;
-		}
-		first = false;
-	}
-	return true;
+	return read_packet(sentence, &expect->packet);
 }
 
 void fw_read_expects(struct draft *draft, const struct fw_yaml_node *node) {
@@ -269,4 +386,29 @@ void fw_read_expects(struct draft *draft, const struct fw_yaml_node *node) {
 			FW_VEC_ADD(&draft->expects, expect);
 		}
 	}
+}
+
+bool fw_packet_parse(struct fw_arena *arena, const struct fw_profile *profile,
+	const struct fw_source *source, struct fw_packet *out_packet, struct fw_diags *diags) {
+	struct draft draft = {.arena = arena, .diags = diags};
+	struct sentence sentence = {
+		.draft = &draft,
+		.profile = profile,
+		.span = {source, 0, (uint32_t)source->text.length},
+		.rest = source->text,
+		.begin = source->text.data,
+		.literal = true,
+	};
+	struct fw_packet packet;
+	size_t before = diags->list.count;
+
+	if (read_packet(&sentence, &packet)) {
+		*out_packet = packet;
+		return true;
+	}
+	/* Nobody wrote it into a file. */
+	for (size_t i = before; i < diags->list.count; i++) {
+		diags->list.items[i]->fault = FW_FAULT_USAGE;
+	}
+	return false;
 }

@@ -134,6 +134,7 @@ static void set_members(struct draft *draft, struct group *group, const struct f
 	if (value->kind == FW_YAML_SCALAR && fw_slice_is(value->text, "any")) {
 		group->state = GROUP_ANY;
 		group->set_span = key->span;
+		group->inherited = NULL;
 		return;
 	}
 	if (value->kind == FW_YAML_SEQUENCE && value->count == 0) {
@@ -156,6 +157,7 @@ static void set_members(struct draft *draft, struct group *group, const struct f
 	group->state = GROUP_LIST;
 	group->members = list;
 	group->set_span = key->span;
+	group->inherited = NULL;
 }
 
 static void read_group_title(struct draft *draft, void *object, enum kind kind,

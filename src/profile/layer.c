@@ -30,7 +30,7 @@ static void read_later(struct draft *draft, void *object, enum kind kind,
 	(void)value;
 }
 
-static void read_version(struct draft *draft, void *object, enum kind kind,
+void fw_read_version(struct draft *draft, void *object, enum kind kind,
 	const struct fw_yaml_node *key, const struct fw_yaml_node *value) {
 	(void)object;
 	(void)kind;
@@ -40,16 +40,6 @@ static void read_version(struct draft *draft, void *object, enum kind kind,
 			"this version of the language is not known");
 		fw_diag_hint(draft->diags, diag, "this flowfw reads `flowfw: 1`");
 	}
-}
-
-static void read_position(struct draft *draft, void *object, enum kind kind,
-	const struct fw_yaml_node *key, const struct fw_yaml_node *value) {
-	static const char *const positions[] = {NULL, "host"};
-	int word;
-	(void)object;
-	(void)kind;
-	(void)key;
-	fw_read_word(draft, value, "position", positions, FW_LENGTH(positions), &word);
 }
 
 static void read_name(struct draft *draft, void *object, enum kind kind,
@@ -84,22 +74,39 @@ static void read_roles(struct draft *draft, void *object, enum kind kind,
 }
 
 static const struct key layer_keys[] = {
-	{"flowfw", ~0U, read_version},
+	{"flowfw", ~0U, fw_read_version},
 	{"role", KIND_ROLE, read_name},
 	{"profile", KIND_PROFILE, read_name},
 	{"site", KIND_SITE, read_name},
 	{"title", KIND_ROLE | KIND_PROFILE | KIND_SITE, read_later},
 	{"extends", KIND_PROFILE | KIND_SITE, read_extends},
-	{"position", KIND_PROFILE | KIND_SITE, read_position},
+	{"position", KIND_PROFILE | KIND_SITE, read_later},
 	{"roles", KIND_PROFILE | KIND_SITE, read_roles},
 	{"groups", KIND_SERVICES | KIND_PROFILE | KIND_SITE, read_later},
 	{"interfaces", KIND_PROFILE | KIND_SITE, read_later},
 	{"base", KIND_BASE | KIND_PROFILE | KIND_SITE, read_later},
 	{"services", ~0U, read_later},
+	{"devices", KIND_PROFILE | KIND_SITE, read_later},
+	{"outside", KIND_PROFILE | KIND_SITE, read_later},
+	{"inside", KIND_PROFILE | KIND_SITE, read_later},
+	{"masquerade", KIND_PROFILE | KIND_SITE, read_later},
+	{"hairpin", KIND_PROFILE | KIND_SITE, read_later},
+	{"forward", KIND_BASE, read_later},
+	{"mirror", KIND_PROFILE, read_later},
 	{"expect", KIND_PROFILE | KIND_SITE, read_later},
+	{"allow-lint", KIND_PROFILE | KIND_SITE, read_later},
 };
 
 /* ---- reading ---- */
+
+void fw_need_version(struct draft *draft, const struct fw_yaml_node *root) {
+	if (fw_yaml_find(root, "flowfw") == NULL) {
+		struct fw_diag *diag = fw_error(draft->diags,
+			(struct fw_span){root->span.source, 0, 0}, "missing-key",
+			"the file does not name the version of its language");
+		fw_diag_hint(draft->diags, diag, "begin it with `flowfw: 1`");
+	}
+}
 
 static void *begin_list(void *context, const struct fw_slice *path, size_t depth) {
 	struct draft *draft = context;
@@ -143,20 +150,44 @@ static void check_name(struct draft *draft, const struct layer *layer) {
 	}
 }
 
-bool fw_layer_read(
-	struct draft *draft, const char *path, struct fw_span wanted_by, struct layer *out_layer) {
-	struct layer layer = {.path = path};
+static void is_a_fleet(struct draft *draft, const struct layer *layer) {
+	struct fw_diag *diag = fw_error(draft->diags, (struct fw_span){layer->source, 0, 0},
+		"not-a-profile", "'%s' is a fleet, which is no profile", layer->path);
+	fw_diag_hint(draft->diags, diag,
+		"`flowfw gen --fleet %s --output-dir DIR` compiles its sites", layer->path);
+}
+
+/* The same text, by the name of where it belongs. */
+static const struct fw_source *source_as(
+	struct fw_arena *arena, const struct fw_source *source, const char *name) {
+	struct fw_source *named = FW_ARENA_NEW(arena, struct fw_source);
+
+	*named = *source;
+	named->name = name;
+	return named;
+}
+
+bool fw_layer_read(struct draft *draft, const char *path, const char *as, struct fw_span wanted_by,
+	struct layer *out_layer) {
+	struct layer layer = {.path = as != NULL ? as : path};
 	size_t errors = draft->diags->errors;
 
 	layer.source = fw_source_read(draft->arena, path, wanted_by, draft->diags);
 	if (layer.source == NULL) {
 		return false;
 	}
+	if (as != NULL) {
+		layer.source = source_as(draft->arena, layer.source, as);
+	}
 	const struct fw_yaml_stream stream = {
 		.context = draft, .begin = begin_list, .item = fw_read_endpoint};
 	layer.root = fw_yaml_read(&draft->nodes, layer.source, &stream, draft->diags);
 	if (layer.root == NULL ||
 		!fw_read_kind(draft, layer.root, FW_YAML_MAPPING, "a profile's file")) {
+		return false;
+	}
+	if (fw_yaml_find(layer.root, "fleet") != NULL) {
+		is_a_fleet(draft, &layer);
 		return false;
 	}
 	layer.kind = find_kind(layer.root);
@@ -167,11 +198,7 @@ bool fw_layer_read(
 		fw_diag_hint(draft->diags, diag, "a site begins with `site: NAME`");
 		return false;
 	}
-	if (fw_yaml_find(layer.root, "flowfw") == NULL) {
-		struct fw_diag *diag = fw_error(draft->diags, top, "missing-key",
-			"the file does not name the version of its language");
-		fw_diag_hint(draft->diags, diag, "begin it with `flowfw: 1`");
-	}
+	fw_need_version(draft, layer.root);
 	fw_read_mapping(draft, layer.root, kind_name(layer.kind), layer_keys, FW_LENGTH(layer_keys),
 		layer.kind, &layer);
 	if (layer.kind == KIND_SITE && fw_yaml_find(layer.root, "extends") == NULL) {
@@ -197,7 +224,9 @@ void fw_layer_merge(struct draft *draft, const struct layer *layer) {
 		if (node != NULL) {
 			fw_read_text(draft, node, "a title", TITLE_MAX, &draft->title);
 		}
+		fw_read_position(draft, fw_yaml_find(layer->root, "position"), layer->name_span);
 	}
+	fw_read_place(draft, layer);
 	node = fw_yaml_find(layer->root, "interfaces");
 	if (node != NULL) {
 		fw_read_interfaces(draft, node);
@@ -214,6 +243,10 @@ void fw_layer_merge(struct draft *draft, const struct layer *layer) {
 	if (node != NULL) {
 		const char *role = layer->kind == KIND_BASE ? "base" : layer->name;
 		fw_read_services(draft, layer->kind, role, node);
+	}
+	node = fw_yaml_find(layer->root, "allow-lint");
+	if (node != NULL) {
+		fw_read_allow(draft, node, &draft->allow);
 	}
 }
 

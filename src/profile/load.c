@@ -52,6 +52,22 @@ static void no_profile(struct draft *draft, struct fw_span span, const char *nam
 	}
 }
 
+/* A path that stands in a file, from where that file is. */
+static const char *beside(struct fw_arena *arena, const char *file, const char *name) {
+	const char *slash = strrchr(file, '/');
+
+	while (slash != NULL && strncmp(name, "./", 2) == 0) {
+		name += 2;
+	}
+	return slash == NULL || name[0] == '/'
+		       ? name
+		       : fw_arena_printf(arena, "%.*s%s", (int)(slash + 1 - file), file, name);
+}
+
+const char *fw_device_site(struct fw_arena *arena, const struct device *device) {
+	return beside(arena, device->layer->path, device->site);
+}
+
 /* The file that `name` means; `wanted_by` is the file that extends it, or NULL for the command
  * line. */
 static const char *find_file(
@@ -63,15 +79,7 @@ static const char *find_file(
 		}
 		return path;
 	}
-	const char *slash = wanted_by != NULL ? strrchr(wanted_by->path, '/') : NULL;
-	while (slash != NULL && strncmp(name, "./", 2) == 0) {
-		name += 2;
-	}
-	const char *path = name;
-	if (slash != NULL && name[0] != '/') {
-		path = fw_arena_printf(draft->arena, "%.*s%s", (int)(slash + 1 - wanted_by->path),
-			wanted_by->path, name);
-	}
+	const char *path = wanted_by != NULL ? beside(draft->arena, wanted_by->path, name) : name;
 	if (wanted_by != NULL && access(path, F_OK) != 0) {
 		struct fw_diag *diag =
 			fw_error(draft->diags, span, "missing-file", "there is no file '%s'", path);
@@ -109,10 +117,10 @@ static bool is_cycle(
 	return false;
 }
 
-static bool read_chain(struct draft *draft, struct chain *chain, const char *name) {
-	const struct layer *wanted_by = NULL;
-	struct fw_span span = {0};
-
+/* `wanted_by` and `span` are what asks for it, or NULL and nowhere for the command line; `as` is
+ * where the first file belongs, or NULL. */
+static bool read_chain(struct draft *draft, struct chain *chain, const char *name, const char *as,
+	const struct layer *wanted_by, struct fw_span span) {
 	while (name != NULL) {
 		if (chain->count == EXTENDS_MAX) {
 			fw_error(draft->diags, span, "extends-depth",
@@ -124,7 +132,7 @@ static bool read_chain(struct draft *draft, struct chain *chain, const char *nam
 			return false;
 		}
 		struct layer *layer = &chain->layers[chain->count];
-		if (!fw_layer_read(draft, path, span, layer)) {
+		if (!fw_layer_read(draft, path, as, span, layer)) {
 			return false;
 		}
 		if (layer->kind != KIND_PROFILE && layer->kind != KIND_SITE) {
@@ -135,7 +143,7 @@ static bool read_chain(struct draft *draft, struct chain *chain, const char *nam
 			return false;
 		}
 		chain->spans[chain->count++] = span;
-		name = NULL;
+		name = as = NULL;
 		if (layer->extends != NULL) {
 			name = fw_arena_text(draft->arena, layer->extends->text);
 			span = layer->extends->span;
@@ -149,9 +157,12 @@ static bool read_chain(struct draft *draft, struct chain *chain, const char *nam
 /* ---- what every profile stands on ---- */
 
 static void merge_file(struct draft *draft, const char *path, enum kind kind) {
+	const struct layer *kept = fw_library_layer(draft->library, path);
 	struct layer layer;
 
-	if (!fw_layer_read(draft, path, (struct fw_span){0}, &layer)) {
+	if (kept != NULL) {
+		layer = *kept;
+	} else if (!fw_layer_read(draft, path, NULL, (struct fw_span){0}, &layer)) {
 		return;
 	}
 	if (layer.kind != kind) {
@@ -248,37 +259,149 @@ static void merge_chain_roles(struct draft *draft, const struct chain *chain) {
 
 /* ---- the whole ---- */
 
+/* All of a chain, on what every profile stands on. False: nothing can be made of it. */
+static bool merge_chain(
+	struct draft *draft, const struct chain *chain, const struct fw_fleet *fleet) {
+	const struct fw_yaml_node *shared = fleet != NULL ? fleet->groups : NULL;
+	if (!merge_library(draft)) {
+		return false;
+	}
+	merge_chain_roles(draft, chain);
+	for (size_t i = chain->count; i-- > 0;) {
+		/* What a fleet shares lies on the profiles, and under whatever a site says. */
+		if (shared != NULL && chain->layers[i].kind == KIND_SITE) {
+			fw_read_groups(draft, KIND_SITE, shared);
+			shared = NULL;
+		}
+		fw_layer_merge(draft, &chain->layers[i]);
+	}
+	if (shared != NULL) {
+		fw_read_groups(draft, KIND_SITE, shared);
+	}
+	return true;
+}
+
+/* In a draft that was made for it. False: an error is in the list. */
+static bool load(
+	struct draft *draft, const struct fw_request *request, struct fw_profile *profile) {
+	struct chain *chain = FW_ARENA_NEW(draft->arena, struct chain);
+	size_t errors = draft->diags->errors;
+
+	/* A broken chain does not keep the files that were read from being looked at. */
+	bool whole =
+		read_chain(draft, chain, request->profile, request->as, NULL, (struct fw_span){0});
+	if (!merge_chain(draft, chain, request->fleet)) {
+		return false;
+	}
+	for (size_t i = 0; i < request->set_count; i++) {
+		fw_override_merge(draft, request->sets[i]);
+	}
+	for (size_t i = chain->count; i-- > 0;) {
+		fw_layer_expects(draft, &chain->layers[i]);
+	}
+	fw_check_place(draft);
+	fw_allow(draft, chain->count != 0 ? chain->layers[0].source : NULL);
+	if (whole) {
+		fw_resolve(draft, request, profile);
+	}
+	if (draft->diags->errors != errors) {
+		return false;
+	}
+	fw_lint(draft, &profile->policy);
+	fw_rows(draft, profile);
+	if (draft->place.position == FW_CLIENT) {
+		fw_list_client_devices(draft, profile);
+	}
+	return true;
+}
+
 bool fw_profile_load(struct fw_arena *arena, const struct fw_library *library,
 	const struct fw_request *request, struct fw_profile *out_profile, struct fw_diags *diags) {
 	struct draft draft FW_AUTO(fw_draft_fini);
-	struct chain *chain = FW_ARENA_NEW(arena, struct chain);
 	struct fw_profile profile = {0};
-	size_t errors = diags->errors;
 
 	fw_draft_init(&draft, arena, library, diags);
-	/* A broken chain does not keep the files that were read from being looked at. */
-	bool whole = read_chain(&draft, chain, request->profile);
-	if (!merge_library(&draft)) {
+	if (!load(&draft, request, &profile)) {
 		return false;
 	}
-	merge_chain_roles(&draft, chain);
-	for (size_t i = chain->count; i-- > 0;) {
-		fw_layer_merge(&draft, &chain->layers[i]);
-	}
-	for (size_t i = 0; i < request->set_count; i++) {
-		fw_override_merge(&draft, request->sets[i]);
-	}
-	for (size_t i = chain->count; i-- > 0;) {
-		fw_layer_expects(&draft, &chain->layers[i]);
-	}
-	if (whole) {
-		fw_resolve(&draft, request, &profile);
-	}
-	if (diags->errors != errors) {
-		return false;
-	}
-	fw_lint(&draft, &profile.policy);
-	fw_rows(&draft, &profile);
 	*out_profile = profile;
 	return true;
+}
+
+bool fw_profile_load_behind(struct fw_arena *arena, const struct fw_library *library,
+	const struct fw_request *request, const struct fw_device *device,
+	struct fw_profile *out_profile, struct fw_needs *out_needs, struct fw_diags *diags) {
+	struct draft draft FW_AUTO(fw_draft_fini);
+	struct fw_profile profile = {0};
+
+	fw_draft_init(&draft, arena, library, diags);
+	if (!load(&draft, request, &profile)) {
+		return false;
+	}
+	*out_needs = fw_needs_behind(&draft, device, &profile.policy);
+	*out_profile = profile;
+	return true;
+}
+
+/* ---- a device behind a gateway ---- */
+
+/* What the gateway's file says of groups holds for the devices that it describes itself. */
+static void inherit_groups(struct draft *own, struct draft *gateway) {
+	for (struct group *group = gateway->groups; group != NULL; group = group->hh.next) {
+		if (group->state == GROUP_UNSET) {
+			continue;
+		}
+		struct group *mine = fw_draft_group(own, fw_slice(group->name));
+		if (mine == NULL) {
+			mine = FW_ARENA_NEW(own->arena, struct group);
+			*mine = (struct group){.name = group->name, .title = group->title};
+			mine->span = group->span;
+			HASH_ADD_KEYPTR(hh, own->groups, mine->name, strlen(mine->name), mine);
+		}
+		mine->state = group->state;
+		mine->members = group->members;
+		mine->set_span = group->set_span;
+		mine->inherited = group;
+	}
+}
+
+/* What the entry says beside its profile, as a site file would. */
+static void merge_entry(struct draft *own, const struct device *device) {
+	if (device->groups != NULL) {
+		fw_read_groups(own, KIND_SITE, device->groups);
+	}
+	if (device->services != NULL) {
+		fw_read_services(own, KIND_SITE, device->name, device->services);
+	}
+}
+
+bool fw_device_load(struct draft *own, struct draft *gateway, const struct device *device,
+	const struct fw_request *request, struct fw_profile *out_profile) {
+	struct fw_diags *diags = own->diags;
+	struct chain *chain = FW_ARENA_NEW(own->arena, struct chain);
+	const char *name = device->site != NULL ? device->site : device->extends;
+	struct fw_request wanted = *request;
+	size_t errors = diags->errors;
+
+	wanted.set_count = 0;
+	own->gateway = gateway;
+	bool muted = diags->muted;
+	diags->muted = true;
+	bool whole = read_chain(own, chain, name, NULL, device->layer, device->profile_span);
+	if (merge_chain(own, chain, request->fleet)) {
+		if (device->site == NULL) {
+			inherit_groups(own, gateway);
+		}
+		merge_entry(own, device);
+		if (own->place.position != FW_HOST && own->place.position != FW_POSITION_NONE) {
+			struct fw_diag *diag = fw_error(diags, device->profile_span, "not-a-device",
+				"'%s' is for a %s, and what is behind a gateway is a host", name,
+				fw_position_names[own->place.position]);
+			fw_diag_note(diags, diag, own->place.position_span, "its position");
+		} else if (whole && diags->errors == errors) {
+			fw_resolve(own, &wanted, out_profile);
+		}
+	}
+	diags->muted = muted;
+	return diags->errors == errors;
 }

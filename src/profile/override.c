@@ -34,7 +34,8 @@ static struct fw_yaml_node *new_key(
 }
 
 static void bad_path(struct draft *draft, struct fw_span span) {
-	static const char *const sections[] = {"services", "groups", "interfaces", "base"};
+	static const char *const sections[] = {"services", "groups", "interfaces", "base",
+		"outside", "inside", "masquerade", "hairpin", "allow-lint"};
 	struct fw_diag *diag = fw_error(
 		draft->diags, span, "unknown-path", "--set knows no path that begins with this");
 	fw_diag_suggest(draft->diags, diag, fw_span_text(span), sections, FW_LENGTH(sections));
@@ -43,6 +44,19 @@ static void bad_path(struct draft *draft, struct fw_span span) {
 			"like: --set services.udp-sinks.ports=55571/udp, --set base.echo=off, "
 			"--set groups.admins=10.0.0.0/8");
 	}
+}
+
+/* Keys at the top of a site that hold a value. */
+static bool is_switch(struct fw_slice key) {
+	return fw_slice_is(key, "masquerade") || fw_slice_is(key, "hairpin");
+}
+
+static bool is_value(struct fw_slice key) {
+	return is_switch(key) || fw_slice_is(key, "allow-lint");
+}
+
+static bool is_place(struct fw_slice key) {
+	return is_switch(key) || fw_slice_is(key, "outside") || fw_slice_is(key, "inside");
 }
 
 void fw_override_merge(struct draft *draft, const char *text) {
@@ -65,7 +79,7 @@ void fw_override_merge(struct draft *draft, const char *text) {
 	while (rest.data != NULL && count < PATH_MAX_KEYS) {
 		keys[count++] = new_key(draft, source, fw_slice_cut(&rest, '.'));
 	}
-	if (rest.data != NULL || count < 2) {
+	if (rest.data != NULL || (count < 2 && !is_value(keys[0]->text))) {
 		bad_path(
 			draft, (struct fw_span){source, 0, (uint32_t)(equals - source->text.data)});
 		return;
@@ -89,7 +103,10 @@ void fw_override_merge(struct draft *draft, const char *text) {
 		fw_read_interfaces(draft, tree);
 	} else if (fw_slice_is(keys[0]->text, "base")) {
 		fw_read_base(draft, KIND_SITE, tree);
-	} else {
+	} else if (fw_slice_is(keys[0]->text, "allow-lint") && count == 1) {
+		fw_read_allow(draft, tree, &draft->allow);
+	} else if (!is_place(keys[0]->text) ||
+		   !fw_read_place_key(draft, KIND_SITE, keys[0], tree)) {
 		bad_path(draft, keys[0]->span);
 	}
 }

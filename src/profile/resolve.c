@@ -17,7 +17,7 @@ enum { OPENED_SHOWN = 6 };
 struct resolver {
 	struct draft *draft;
 	const struct fw_request *request;
-	FW_VEC(struct fw_flow) flows;
+	struct flows flows;
 };
 
 /* The ends of a service's packets, resolved: one for peers, one for its own end. */
@@ -28,7 +28,10 @@ struct end {
 
 /* ---- groups ---- */
 
-static struct fw_set *resolve_group(struct draft *draft, struct group *group) {
+struct fw_set *fw_resolve_group(struct draft *draft, struct group *group) {
+	if (group->inherited != NULL) {
+		group = group->inherited;
+	}
 	if (group->resolved == NULL) {
 		size_t count = group->members->list.count;
 		struct fw_endpoint *endpoints =
@@ -45,6 +48,13 @@ static struct fw_set *resolve_group(struct draft *draft, struct group *group) {
 	return group->resolved;
 }
 
+static void use_group(struct group *group) {
+	group->used = true;
+	if (group->inherited != NULL) {
+		group->inherited->used = true;
+	}
+}
+
 /* The group that a peer names; NULL: an error is in the list. */
 static struct group *find_group(struct draft *draft, const struct peer *peer) {
 	struct group *group = fw_draft_group(draft, fw_slice(peer->group));
@@ -52,7 +62,7 @@ static struct group *find_group(struct draft *draft, const struct peer *peer) {
 		fw_draft_no_group(draft, peer->span, fw_slice(peer->group));
 		return NULL;
 	}
-	group->used = true;
+	use_group(group);
 	return group;
 }
 
@@ -67,6 +77,10 @@ static void note_unset(struct draft *draft, const struct service *service, struc
 	}
 	if (group->opened_count++ == 0) {
 		group->opened_span = span;
+	}
+	if (fw_diags_allows(draft->diags, "unset-group", service->id)) {
+		group->tolerated_count++;
+		group->tolerated_by = service->id;
 	}
 	if (group->opened_count <= OPENED_SHOWN) {
 		group->opened = fw_arena_printf(draft->arena, "%s%s'%s'",
@@ -94,8 +108,14 @@ static void warn_unset(struct draft *draft) {
 				"group '%s' is not set: open to any source: %s%s", group->name,
 				group->opened, more);
 		}
+		if (group->tolerated_count == group->opened_count) {
+			fw_diag_about(draft->diags, diag, group->tolerated_by);
+		}
+		bool devices = strcmp(group->name, FW_DEVICES_GROUP) == 0;
 		fw_diag_hint(draft->diags, diag,
-			"name them in the site: groups: {%s: [10.0.0.0/24]}", group->name);
+			devices ? "name them in the site: %s: [10.8.0.17]"
+				: "name them in the site: groups: {%s: [10.0.0.0/24]}",
+			group->name);
 	}
 }
 
@@ -137,7 +157,7 @@ static void resolve_end(struct draft *draft, const struct service *service,
 		}
 		note_unset(draft, service, group, input, peer->span);
 		if (group->state == GROUP_LIST) {
-			sets[set_count++] = resolve_group(draft, group);
+			sets[set_count++] = fw_resolve_group(draft, group);
 		} else {
 			any |= group->state == GROUP_ANY || group->unset_any;
 		}
@@ -164,8 +184,8 @@ static const struct fw_set *resolve_except(struct draft *draft, const struct ser
 	if (except->count == 1 && except->items[0].group != NULL) {
 		struct group *group = fw_draft_group(draft, fw_slice(except->items[0].group));
 		if (group != NULL && group->state == GROUP_LIST) {
-			group->used = true;
-			return resolve_group(draft, group);
+			use_group(group);
+			return fw_resolve_group(draft, group);
 		}
 	}
 	for (size_t i = 0; i < except->count; i++) {
@@ -207,12 +227,17 @@ static const struct fw_set *resolve_except(struct draft *draft, const struct ser
 
 /* ---- is it on? ---- */
 
+/* Whether the others begin: they are the source then. */
+static bool is_inbound(const struct service *service) {
+	return service->direction != DIRECTION_OUTPUT && service->direction != DIRECTION_FORWARD;
+}
+
 static const struct peers *service_peers(const struct service *service) {
-	return service->direction == DIRECTION_OUTPUT ? &service->to : &service->from;
+	return is_inbound(service) ? &service->from : &service->to;
 }
 
 static const struct peers *service_local(const struct service *service) {
-	return service->direction == DIRECTION_OUTPUT ? &service->from : &service->to;
+	return is_inbound(service) ? &service->to : &service->from;
 }
 
 /* Whether somebody in particular is meant: a list that holds a whole family is as good as any. */
@@ -220,7 +245,7 @@ static bool is_named(struct draft *draft, struct group *group) {
 	if (group->state != GROUP_LIST) {
 		return false;
 	}
-	const struct fw_set *set = resolve_group(draft, group);
+	const struct fw_set *set = fw_resolve_group(draft, group);
 	return !fw_set_covers(set, FW_IPV4) && !fw_set_covers(set, FW_IPV6);
 }
 
@@ -240,7 +265,7 @@ static bool peers_are_named(struct draft *draft, const struct service *service) 
 		}
 		struct group *group = fw_draft_group(draft, fw_slice(peers->items[i].group));
 		if (group != NULL) {
-			group->used = true;
+			use_group(group);
 			if (!is_named(draft, group)) {
 				return false;
 			}
@@ -263,6 +288,22 @@ static void use_groups(struct draft *draft, const struct peers *peers) {
 	for (size_t i = 0; i < peers->count; i++) {
 		if (peers->items[i].group != NULL) {
 			find_group(draft, &peers->items[i]);
+		}
+	}
+}
+
+/* Likewise of its interfaces. */
+static void use_interfaces(struct draft *draft, const struct service *service) {
+	const struct name_refs *refs[] = {
+		&service->interfaces, &service->in_interfaces, &service->out_interfaces};
+
+	for (size_t i = 0; i < FW_LENGTH(refs); i++) {
+		for (size_t j = 0; j < refs[i]->count; j++) {
+			struct interface *interface =
+				fw_draft_interface(draft, fw_slice(refs[i]->items[j].name));
+			if (interface != NULL) {
+				interface->used = true;
+			}
 		}
 	}
 }
@@ -290,22 +331,26 @@ static enum fw_service_state find_state(
 
 /* What was written about a service that makes no flow, and so does nothing. */
 static void warn_idle(struct draft *draft, const struct service *service) {
+	struct fw_diag *diag;
+
 	if (service->state == FW_SERVICE_OFF && service->base &&
 		service->on_switch == SWITCH_NONE) {
-		struct fw_diag *diag = fw_warning(draft->diags, service->turned_span,
-			"essential-off", "without '%s' some connections will fail: %s", service->id,
+		diag = fw_warning(draft->diags, service->turned_span, "essential-off",
+			"without '%s' some connections will fail: %s", service->id,
 			service->breaks != NULL ? service->breaks : service->title);
 		fw_diag_hint(draft->diags, diag, "the base rules let little in; leave it on");
 	} else if (service->state == FW_SERVICE_OFF && service->turned == ENABLED_NONE &&
 		   service->adjusted_span.source != NULL) {
-		struct fw_diag *diag =
-			fw_warning(draft->diags, service->adjusted_span, "service-off",
-				"these settings do nothing: '%s' is off by default", service->id);
+		diag = fw_warning(draft->diags, service->adjusted_span, "service-off",
+			"these settings do nothing: '%s' is off by default", service->id);
 		fw_diag_hint(draft->diags, diag, "turn it on with `enabled: on`");
 	} else if (service->state == FW_SERVICE_WAITING && service->turned == ENABLED_ON) {
-		fw_warning(draft->diags, service->turned_span, "service-waiting",
+		diag = fw_warning(draft->diags, service->turned_span, "service-waiting",
 			"'%s' stays off until the group of its peers is named", service->id);
+	} else {
+		return;
 	}
+	fw_diag_about(draft->diags, diag, service->id);
 }
 
 /* ---- flows ---- */
@@ -348,7 +393,7 @@ static void check_limit(struct draft *draft, const struct service *service) {
 	if (!limit->per_source) {
 		return;
 	}
-	if (service->direction != DIRECTION_INPUT) {
+	if (service->direction != DIRECTION_INPUT && service->direction != DIRECTION_FORWARD) {
 		struct fw_diag *diag = fw_error(draft->diags, service->touched, "limit-per-source",
 			"the source of what '%s' sends is the device itself", service->id);
 		fw_diag_hint(draft->diags, diag, "leave out `per source`");
@@ -357,6 +402,27 @@ static void check_limit(struct draft *draft, const struct service *service) {
 		struct fw_diag *diag = fw_error(draft->diags, service->touched, "limit-per-source",
 			"'%s' would remember each source for more than a day", service->id);
 		fw_diag_hint(draft->diags, diag, "give a smaller burst or a higher rate");
+	}
+}
+
+/* A packet of input has no way out, one of output no way in; what is forwarded has both. */
+static void check_interfaces(struct draft *draft, const struct service *service) {
+	bool forward = service->direction == DIRECTION_FORWARD;
+	const struct name_refs *wrong[] = {
+		forward ? &service->interfaces : &service->in_interfaces,
+		forward ? NULL : &service->out_interfaces,
+	};
+	for (size_t i = 0; i < FW_LENGTH(wrong); i++) {
+		if (wrong[i] == NULL || wrong[i]->count == 0) {
+			continue;
+		}
+		struct fw_diag *diag = fw_error(draft->diags, wrong[i]->span, "interface-direction",
+			"'%s' has the direction %s", service->id,
+			fw_direction_names[service->direction]);
+		fw_diag_hint(draft->diags, diag,
+			forward ? "name `in-interface`, `out-interface` or both"
+				: "`interface` names the one that its packets come in or go out "
+				  "by");
 	}
 }
 
@@ -370,7 +436,8 @@ static bool check_service(struct draft *draft, const struct service *service) {
 		struct fw_diag *diag = fw_error(draft->diags, service->touched, "no-direction",
 			"'%s' has no direction", service->id);
 		fw_diag_hint(draft->diags, diag,
-			"input: the device listens; output: the device connects");
+			"input: the device listens; output: the device connects; forward: others "
+			"do, through this machine");
 	}
 	if (!has_match) {
 		struct fw_diag *diag = fw_error(draft->diags, service->touched, "no-ports",
@@ -411,6 +478,7 @@ static bool check_service(struct draft *draft, const struct service *service) {
 			service->id);
 		fw_diag_hint(draft->diags, diag, "make two services of it");
 	}
+	check_interfaces(draft, service);
 	check_limit(draft, service);
 	return draft->diags->errors == errors;
 }
@@ -420,7 +488,7 @@ static int compare_names(const void *left, const void *right) {
 }
 
 /* Kernel names of the interfaces a service names, sorted, each once. */
-static struct fw_names resolve_interfaces(struct draft *draft, const struct name_refs *refs) {
+struct fw_names fw_resolve_interfaces(struct draft *draft, const struct name_refs *refs) {
 	FW_VEC(const char *) names = {0};
 
 	for (size_t i = 0; i < refs->count; i++) {
@@ -430,6 +498,7 @@ static struct fw_names resolve_interfaces(struct draft *draft, const struct name
 			fw_draft_no_interface(draft, refs->items[i].span, name);
 			continue;
 		}
+		interface->used = true;
 		for (size_t j = 0; j < interface->count; j++) {
 			FW_VEC_ADD(&names, interface->kernel_names[j]);
 		}
@@ -470,14 +539,70 @@ static struct fw_log resolve_log(const struct draft *draft, const struct log_set
 	return result;
 }
 
+/*
+ * A client may be the router of the network that devices are called from: then the same holds for
+ * what passes through it.
+ */
+static void add_operators(
+	struct resolver *resolver, const struct service *service, struct fw_flow flow) {
+	struct draft *draft = resolver->draft;
+	struct peer peer = {.group = "operators", .span = draft->base.hooks[FW_FORWARD].span};
+	struct end operators;
+
+	if (!service->mirrored || draft->base.hooks[FW_FORWARD].verdict == FW_UNTOUCHED) {
+		return;
+	}
+	resolve_end(draft, service, &(struct peers){.items = &peer, .count = 1, .span = peer.span},
+		NULL, false, &operators);
+	if (operators.nobody) {
+		return;
+	}
+	flow.hook = FW_FORWARD;
+	flow.inbound = service->direction == DIRECTION_INPUT;
+	flow.in_interfaces = flow.out_interfaces = (struct fw_names){0};
+	/* Where the profile says who may, it means those among them. */
+	if (!(flow.inbound ? service->to_given : service->from_given)) {
+		*(flow.inbound ? &flow.destination : &flow.source) = operators.side;
+	}
+	FW_VEC_ADD(&resolver->flows.list, flow);
+}
+
+/* The flow in each hook that the service's direction means. */
+static void add_to_hooks(
+	struct resolver *resolver, const struct service *service, struct fw_flow flow) {
+	struct draft *draft = resolver->draft;
+	const struct fw_names on = fw_resolve_interfaces(draft, &service->interfaces);
+
+	if (service->direction == DIRECTION_FORWARD) {
+		flow.hook = FW_FORWARD;
+		flow.in_interfaces = fw_resolve_interfaces(draft, &service->in_interfaces);
+		flow.out_interfaces = fw_resolve_interfaces(draft, &service->out_interfaces);
+		FW_VEC_ADD(&resolver->flows.list, flow);
+		return;
+	}
+	if (service->direction != DIRECTION_OUTPUT) {
+		flow.hook = FW_INPUT;
+		flow.in_interfaces = on;
+		FW_VEC_ADD(&resolver->flows.list, flow);
+	}
+	if (service->direction != DIRECTION_INPUT) {
+		flow.hook = FW_OUTPUT;
+		flow.in_interfaces = (struct fw_names){0};
+		flow.out_interfaces = on;
+		FW_VEC_ADD(&resolver->flows.list, flow);
+	}
+	add_operators(resolver, service, flow);
+}
+
 static void add_flows(struct resolver *resolver, struct service *service) {
 	struct draft *draft = resolver->draft;
-	bool input = service->direction != DIRECTION_OUTPUT;
+	bool input = is_inbound(service);
 	struct end peers, local;
 
 	resolve_end(draft, service, service_peers(service), service->id, input, &peers);
 	resolve_end(draft, service, service_local(service),
-		fw_arena_printf(draft->arena, "%s_local", service->id), false, &local);
+		fw_arena_printf(draft->arena, "%s_local", service->id),
+		service->direction == DIRECTION_FORWARD, &local);
 	if (peers.nobody || local.nobody) {
 		service->state = FW_SERVICE_WAITING;
 		return;
@@ -497,16 +622,16 @@ static void add_flows(struct resolver *resolver, struct service *service) {
 		.destination = input ? local.side : peers.side,
 		.clauses = clauses.items,
 		.clause_count = clauses.count,
-		.own_ports = service->ports_kind == PORTS_FROM_GROUP,
+		.own_ports = service->ports_kind == PORTS_FROM_GROUP || service->some_own,
 		.limit = service->limit,
 		.log = resolve_log(draft, &service->log),
 		.base = service->base,
+		.plain_http = fw_service_is_plain(service),
 		.provenance = service->provenance,
 	};
 	if (service->on_switch == SWITCH_ECHO && !draft->base.echo_limited) {
 		flow.limit = (struct fw_rate){0};
 	}
-	const struct fw_names interfaces = resolve_interfaces(draft, &service->interfaces);
 	flow.hook = input ? FW_INPUT : FW_OUTPUT;
 	if (!service->broken && !fw_flow_has_family(&flow, FW_IPV4) &&
 		!fw_flow_has_family(&flow, FW_IPV6)) {
@@ -515,18 +640,9 @@ static void add_flows(struct resolver *resolver, struct service *service) {
 			service->id);
 		fw_diag_hint(
 			draft->diags, diag, "a packet's addresses and protocol are of one family");
+		fw_diag_about(draft->diags, diag, service->id);
 	}
-	if (service->direction != DIRECTION_OUTPUT) {
-		flow.hook = FW_INPUT;
-		flow.in_interfaces = interfaces;
-		FW_VEC_ADD(&resolver->flows, flow);
-	}
-	if (service->direction != DIRECTION_INPUT) {
-		flow.hook = FW_OUTPUT;
-		flow.in_interfaces = (struct fw_names){0};
-		flow.out_interfaces = interfaces;
-		FW_VEC_ADD(&resolver->flows, flow);
-	}
+	add_to_hooks(resolver, service, flow);
 }
 
 /* A service that goes with another takes its peers, interface and state, unless it has its own. */
@@ -539,9 +655,8 @@ static void follow(struct resolver *resolver, struct service *service) {
 		return;
 	}
 	bool same = leader->direction == service->direction;
-	if (!service->peers_given) {
-		struct peers *peers =
-			service->direction == DIRECTION_OUTPUT ? &service->to : &service->from;
+	if (!service->from_given && !service->to_given) {
+		struct peers *peers = is_inbound(service) ? &service->from : &service->to;
 		*peers = *service_peers(leader);
 	}
 	if (service->interfaces.count == 0) {
@@ -575,6 +690,7 @@ static void resolve_service(struct resolver *resolver, struct service *service) 
 		use_groups(draft, &service->from);
 		use_groups(draft, &service->to);
 		use_groups(draft, &service->except);
+		use_interfaces(draft, service);
 	}
 }
 
@@ -598,14 +714,15 @@ static void add_vpn_flow(
 		.clause_count = clauses.count,
 		.limit = service->limit,
 		.log = resolve_log(draft, &service->log),
+		.plain_http = fw_service_is_plain(service),
 		.provenance = service->provenance,
 	};
 	if (service->except.count != 0) {
 		flow.source.except = resolve_except(draft, service);
 	}
 	struct name_ref name = {vpn->name, vpn->span};
-	flow.in_interfaces = resolve_interfaces(draft, &(struct name_refs){&name, 1, vpn->span});
-	FW_VEC_ADD(&resolver->flows, flow);
+	flow.in_interfaces = fw_resolve_interfaces(draft, &(struct name_refs){&name, 1, vpn->span});
+	FW_VEC_ADD(&resolver->flows.list, flow);
 }
 
 /* What may come in on the interface named vpn, from anybody at its other end. */
@@ -614,11 +731,16 @@ static void add_vpn_flows(struct resolver *resolver) {
 	const struct name_refs *inside = &draft->base.vpn_inside;
 	struct interface *vpn = fw_draft_interface(draft, FW_SLICE("vpn"));
 
+	if (vpn != NULL) {
+		vpn->used |= inside->count != 0;
+	}
 	for (size_t i = 0; i < inside->count; i++) {
 		const struct name_ref *ref = &inside->items[i];
 		struct service *service = fw_draft_service(draft, fw_slice(ref->name));
 		if (service == NULL) {
 			fw_draft_no_service(draft, ref->span, fw_slice(ref->name));
+		} else if (service->mirrored) {
+			continue; /* it is called from here, so nothing comes in by it */
 		} else if (service->direction == DIRECTION_OUTPUT) {
 			fw_error(draft->diags, ref->span, "vpn-inside-output",
 				"'%s' is an output service; nothing comes in by it", ref->name);
@@ -628,8 +750,9 @@ static void add_vpn_flows(struct resolver *resolver) {
 			}
 			service->in_tunnel = true;
 		} else if (draft->base.vpn_inside_by == KIND_SITE && vpn != NULL) {
-			fw_warning(draft->diags, ref->span, "vpn-inside-off",
+			struct fw_diag *diag = fw_warning(draft->diags, ref->span, "vpn-inside-off",
 				"'%s' is not on, so the tunnel does not admit it", ref->name);
+			fw_diag_about(draft->diags, diag, service->id);
 		}
 	}
 }
@@ -657,11 +780,20 @@ void fw_resolve(struct draft *draft, const struct fw_request *request, struct fw
 	struct resolver resolver = {.draft = draft, .request = request};
 	struct fw_policy *policy = &profile->policy;
 
+	if (draft->place.position != FW_HOST) {
+		fw_declare_devices(draft);
+	}
+	if (draft->place.position == FW_CLIENT) {
+		fw_mirror_services(draft);
+	}
 	for (struct service *service = draft->services; service != NULL;
 		service = service->hh.next) {
 		resolve_service(&resolver, service);
 	}
-	add_vpn_flows(&resolver);
+	/* What comes through a tunnel of the device's is not seen by the gateway before it. */
+	if (draft->gateway == NULL) {
+		add_vpn_flows(&resolver);
+	}
 	check_rtp(draft);
 	warn_unset(draft);
 
@@ -669,7 +801,7 @@ void fw_resolve(struct draft *draft, const struct fw_request *request, struct fw
 		.name = draft->name,
 		.title = draft->title,
 		.extends = draft->extends,
-		.position = FW_HOST,
+		.position = draft->place.position,
 		.log = resolve_log(draft, &draft->base.log),
 		.log_span = draft->base.log.span,
 		.counters = draft->base.counters,
@@ -682,17 +814,21 @@ void fw_resolve(struct draft *draft, const struct fw_request *request, struct fw
 		}
 	}
 
-	struct fw_flow *flows = FW_ARENA_ARRAY(draft->arena, struct fw_flow, resolver.flows.count);
+	if (draft->place.position == FW_GATEWAY) {
+		fw_resolve_gateway(draft, request, &resolver.flows, profile);
+	}
+	size_t flow_count = resolver.flows.list.count;
+	struct fw_flow *flows = FW_ARENA_ARRAY(draft->arena, struct fw_flow, flow_count);
 	struct fw_expect *expects =
 		FW_ARENA_ARRAY(draft->arena, struct fw_expect, draft->expects.count);
-	if (resolver.flows.count != 0) {
-		memcpy(flows, resolver.flows.items, resolver.flows.count * sizeof(*flows));
+	if (flow_count != 0) {
+		memcpy(flows, resolver.flows.list.items, flow_count * sizeof(*flows));
 	}
 	if (draft->expects.count != 0) {
 		memcpy(expects, draft->expects.items, draft->expects.count * sizeof(*expects));
 	}
 	policy->expects = expects;
 	policy->expect_count = draft->expects.count;
-	fw_policy_finish(draft->arena, policy, flows, resolver.flows.count);
-	FW_VEC_FINI(&resolver.flows);
+	fw_policy_finish(draft->arena, policy, flows, flow_count);
+	FW_VEC_FINI(&resolver.flows.list);
 }

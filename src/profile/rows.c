@@ -147,6 +147,19 @@ static int compare_services(const void *left, const void *right) {
 	return (a->order > b->order) - (a->order < b->order);
 }
 
+/* Where nobody checked it, as it is off, it may be at odds with itself. */
+static struct clauses describe_clauses(struct draft *draft, const struct service *service) {
+	bool checked = service->state == FW_SERVICE_ON;
+
+	return checked || service->source_ports.count == 0 ? fw_resolve_clauses(draft, service)
+							   : (struct clauses){0};
+}
+
+static bool is_changed(const struct service *service) {
+	return service->touched.source != service->span.source ||
+	       service->touched.start != service->span.start;
+}
+
 static void service_rows(struct draft *draft, struct fw_profile *profile) {
 	size_t most = HASH_COUNT(draft->services), count = 0;
 	const struct service **sorted = FW_ARENA_ARRAY(draft->arena, const struct service *, most);
@@ -164,6 +177,7 @@ static void service_rows(struct draft *draft, struct fw_profile *profile) {
 	}
 	for (size_t i = 0; i < count; i++) {
 		const struct service *service = sorted[i];
+		struct clauses clauses = describe_clauses(draft, service);
 		const char *direction = fw_direction_names[service->direction];
 		rows[i] = (struct fw_service_row){
 			.id = service->id,
@@ -178,6 +192,10 @@ static void service_rows(struct draft *draft, struct fw_profile *profile) {
 			.provenance = service->provenance,
 			.state = service->state,
 			.span = service->span,
+			.listed_span = service->listed_span,
+			.site_span = is_changed(service) ? service->touched : (struct fw_span){0},
+			.clauses = clauses.items,
+			.clause_count = clauses.count,
 		};
 	}
 	profile->services = rows;
@@ -195,6 +213,9 @@ static void group_rows(struct draft *draft, struct fw_profile *profile) {
 	struct fw_group_row *rows = FW_ARENA_ARRAY(draft->arena, struct fw_group_row, most);
 
 	for (const struct group *group = draft->groups; group != NULL; group = group->hh.next) {
+		if (!group->used && group->state == GROUP_UNSET) {
+			continue; /* of another position */
+		}
 		rows[count++] = (struct fw_group_row){
 			.name = group->name,
 			.title = group->title != NULL ? group->title : "",
@@ -211,7 +232,23 @@ static void group_rows(struct draft *draft, struct fw_profile *profile) {
 	profile->group_count = count;
 }
 
+static void interface_rows(struct draft *draft, struct fw_profile *profile) {
+	struct fw_interface_row *rows = FW_ARENA_ARRAY(
+		draft->arena, struct fw_interface_row, HASH_COUNT(draft->interfaces));
+
+	for (const struct interface *interface = draft->interfaces; interface != NULL;
+		interface = interface->hh.next) {
+		rows[profile->interface_count++] = (struct fw_interface_row){
+			.name = interface->name,
+			.kernel_names = {interface->kernel_names, interface->count},
+			.span = interface->span,
+		};
+	}
+	profile->interfaces = rows;
+}
+
 void fw_rows(struct draft *draft, struct fw_profile *profile) {
 	service_rows(draft, profile);
 	group_rows(draft, profile);
+	interface_rows(draft, profile);
 }

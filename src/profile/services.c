@@ -233,7 +233,7 @@ static bool roles_agree(struct draft *draft, const struct service *service, enum
 
 READER(read_from) {
 	struct service *service = object;
-	service->peers_given |= (kind & DEFINE) == 0;
+	service->from_given |= (kind & DEFINE) == 0;
 	if (roles_agree(draft, service, kind, key, value, &service->role_from_span)) {
 		fw_read_peers(draft, value, &service->from);
 	}
@@ -241,7 +241,7 @@ READER(read_from) {
 
 READER(read_to) {
 	struct service *service = object;
-	service->peers_given |= (kind & DEFINE) == 0;
+	service->to_given |= (kind & DEFINE) == 0;
 	if (roles_agree(draft, service, kind, key, value, &service->role_to_span)) {
 		fw_read_peers(draft, value, &service->to);
 	}
@@ -269,15 +269,46 @@ READER(read_except) {
 	service->except = except;
 }
 
+/* `any` takes back what a lower layer named. */
+static void read_interfaces(
+	struct draft *draft, struct name_refs *out, const struct fw_yaml_node *value) {
+	if (value->kind == FW_YAML_SCALAR && fw_slice_is(value->text, "any")) {
+		*out = (struct name_refs){0};
+		return;
+	}
+	fw_read_names(draft, value, "an interface", out);
+}
+
 READER(read_interface) {
 	struct service *service = object;
 	(void)kind;
 	(void)key;
-	if (value->kind == FW_YAML_SCALAR && fw_slice_is(value->text, "any")) {
-		service->interfaces = (struct name_refs){0};
-		return;
+	read_interfaces(draft, &service->interfaces, value);
+}
+
+READER(read_in_interface) {
+	struct service *service = object;
+	(void)kind;
+	(void)key;
+	read_interfaces(draft, &service->in_interfaces, value);
+}
+
+READER(read_out_interface) {
+	struct service *service = object;
+	(void)kind;
+	(void)key;
+	read_interfaces(draft, &service->out_interfaces, value);
+}
+
+READER(read_crossing) {
+	static const char *const words[] = {NULL, "device", "gateway", "never"};
+	struct service *service = object;
+	int word;
+	(void)kind;
+	(void)key;
+	if (fw_read_word(draft, value, "crossing", words, FW_LENGTH(words), &word)) {
+		service->crossing = (enum crossing)(word - 1);
 	}
-	fw_read_names(draft, value, "an interface", &service->interfaces);
 }
 
 READER(read_level) {
@@ -394,6 +425,23 @@ READER(read_suspect) {
 	fw_read_mapping(draft, value, "suspect", keys, FW_LENGTH(keys), kind, object);
 }
 
+READER(read_plain_http) {
+	struct service *service = object;
+	bool on;
+	(void)kind;
+	(void)key;
+	if (fw_read_switch(draft, value, "plain-http", &on)) {
+		service->plain_http = on ? ENABLED_ON : ENABLED_OFF;
+	}
+}
+
+READER(read_allow_lint) {
+	struct service *service = object;
+	(void)kind;
+	(void)key;
+	fw_read_allow(draft, value, &service->allow);
+}
+
 static const struct key service_keys[] = {
 	{"title", SITE, read_title},
 	{"direction", SITE, read_direction},
@@ -408,6 +456,8 @@ static const struct key service_keys[] = {
 	{"to", LAYERS, read_to},
 	{"except", SITE, read_except},
 	{"interface", SITE, read_interface},
+	{"in-interface", SITE, read_in_interface},
+	{"out-interface", SITE, read_out_interface},
 	{"level", LAYERS, read_level},
 	{"breaks", SITE, read_breaks},
 	{"note", SITE, read_note},
@@ -417,7 +467,10 @@ static const struct key service_keys[] = {
 	{"enabled", SITE | KIND_PROFILE, read_enabled},
 	{"switch", KIND_SERVICES, read_switch_name},
 	{"follows", KIND_SERVICES, read_follows},
+	{"crossing", KIND_SERVICES, read_crossing},
 	{"suspect", DEFINE, read_suspect},
+	{"plain-http", SITE, read_plain_http},
+	{"allow-lint", SITE | KIND_PROFILE, read_allow_lint},
 };
 
 /* ---- services ---- */
@@ -447,7 +500,7 @@ static struct service *define(struct draft *draft, enum kind kind, const struct 
 	return service;
 }
 
-static void list_in(struct draft *draft, struct service *service, const char *role) {
+void fw_list_service(struct draft *draft, struct service *service, const char *role) {
 	if (service->role == NULL) {
 		service->role = role;
 		service->order = draft->listed++;
@@ -491,7 +544,7 @@ static void read_own(
 	}
 	struct service *service = define(draft, KIND_SITE, key);
 	if (service != NULL) {
-		list_in(draft, service, "site");
+		fw_list_service(draft, service, "site");
 		read_settings(draft, KIND_SITE_SERVICE, service, value);
 	}
 }
@@ -529,7 +582,10 @@ static void read_role_item(struct draft *draft, enum kind kind, const char *role
 		return;
 	}
 	service->base |= kind == KIND_BASE;
-	list_in(draft, service, role);
+	if (service->role == NULL) {
+		service->listed_span = key->span;
+	}
+	fw_list_service(draft, service, role);
 	if (value != NULL && !fw_node_is_null(value)) {
 		read_settings(draft, kind, service, value);
 	}

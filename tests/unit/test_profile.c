@@ -417,7 +417,8 @@ START_TEST(expectations_are_read) {
 	ck_assert_int_eq(expects[0].packet.port, 8088);
 	ck_assert_int_eq(expects[0].packet.protocol, IPPROTO_TCP);
 	ck_assert_int_eq(expects[0].packet.family, FW_IPV4);
-	ck_assert_str_eq(expects[0].packet.interface, "eth0");
+	ck_assert_uint_eq(expects[0].packet.in.count, 1);
+	ck_assert_str_eq(expects[0].packet.in.items[0], "eth0");
 	ck_assert(expects[1].packet.has_type);
 	ck_assert_int_eq(expects[1].packet.type.type, 128);
 	ck_assert_int_eq(expects[2].packet.hook, FW_FORWARD);
@@ -473,6 +474,241 @@ START_TEST(long_lists_stream) {
 }
 END_TEST
 
+/* ---- gateways and clients ---- */
+
+static const char more_services[] =
+	"flowfw: 1\n"
+	"services:\n"
+	"  errors: {direction: both, icmp: 3, icmpv6: 1, crossing: gateway, source: standard}\n"
+	"  leases: {direction: output, ports: 67/udp, crossing: never, source: standard}\n"
+	"  images: {direction: input, ports: 5556/tcp, from: clients, source: published}\n"
+	"  sinks: {direction: input, ports: 55570/udp, from: clients, source: published}\n"
+	"  pushes: {direction: output, ports: 1-65535/udp, to: clients, enabled: when-named,\n"
+	"    follows: sinks, source: assumption}\n"
+	"groups:\n"
+	"  operators: {default: none}\n"
+	"  devices: {default: any}\n";
+
+/* A library with positions, and a site of a gateway or client with these lines. */
+static struct fw_profile placed(const char *position, const char *lines) {
+	struct fw_buf text = {0};
+	struct fw_profile profile;
+	char path[256];
+
+	put("services/more.yaml", more_services);
+	put("base.yaml", "flowfw: 1\n"
+			 "base: {input: drop, output: drop, forward: untouched, echo: on}\n"
+			 "forward: {pair: [api, images], further: [extra, sinks]}\n"
+			 "services: [errors, leases, ping]\n");
+	put("roles/two.yaml", "flowfw: 1\nrole: two\nservices: [images, sinks, pushes]\n");
+	put("box.yaml", "flowfw: 1\nprofile: box\nroles: [one, two]\n");
+	put("gateway.yaml", "flowfw: 1\nprofile: gateway\nposition: gateway\n"
+			    "base: {input: untouched, output: untouched, forward: drop}\n");
+	put("client.yaml", "flowfw: 1\nprofile: client\nposition: client\n"
+			   "mirror: [api, images, sinks, pushes]\n");
+	fw_buf_printf(&text, "flowfw: 1\nsite: s\nextends: %s\n%s", position, lines);
+	put("s.yaml", text.data);
+	fw_buf_fini(&text);
+	snprintf(path, sizeof(path), "%s/s.yaml", folder);
+	ck_assert(load(&(struct fw_request){.profile = path}, &profile));
+	return profile;
+}
+
+static size_t count_flows(const struct fw_profile *profile, const char *service) {
+	size_t count = 0;
+	for (size_t i = 0; i < profile->policy.flow_count; i++) {
+		count += strcmp(profile->policy.flows[i].service, service) == 0;
+	}
+	return count;
+}
+
+static size_t members(const struct fw_side *side, enum fw_family family) {
+	ck_assert_uint_eq(side->set_count, 1);
+	return side->sets[0]->members[family].count;
+}
+
+static const char two_devices[] =
+	"interfaces: {outside: eth0, inside: eth1}\n"
+	"outside: {address: 198.51.100.7}\n"
+	"groups: {clients: [203.0.113.0/24], cameras: [10.30.0.0/16]}\n"
+	"devices:\n"
+	"  - {name: b, extends: box, address: [10.8.0.2, '2001:db8::2'], forward: {base: 100}}\n"
+	"  - {name: a, extends: box, address: 10.8.0.1, forward: {api: 200, images: 300}}\n";
+
+START_TEST(devices_that_agree_share_a_flow) {
+	struct fw_profile profile = placed("gateway", two_devices);
+	ck_assert_int_eq(profile.policy.position, FW_GATEWAY);
+	ck_assert_int_eq(profile.policy.hooks[FW_INPUT].verdict, FW_UNTOUCHED);
+	ck_assert_int_eq(profile.policy.hooks[FW_FORWARD].verdict, FW_DROP);
+
+	const struct fw_flow *api = find(&profile, FW_FORWARD, "api");
+	ck_assert_uint_eq(count_flows(&profile, "api"), 1);
+	ck_assert(api->inbound);
+	ck_assert_str_eq(api->source.sets[0]->name, "clients");
+	ck_assert_str_eq(api->destination.sets[0]->name, "devices");
+	ck_assert_uint_eq(members(&api->destination, FW_IPV4), 2);
+	ck_assert_uint_eq(members(&api->destination, FW_IPV6), 1);
+	ck_assert_uint_eq(api->in_interfaces.count, 0);
+	ck_assert_str_eq(api->out_interfaces.items[0], "eth1");
+	ck_assert_uint_eq(api->clauses[0].ports[0].low, 8088);
+
+	const struct fw_flow *stream = find(&profile, FW_FORWARD, "stream");
+	ck_assert(!stream->inbound);
+	ck_assert_str_eq(stream->source.sets[0]->name, "devices");
+	ck_assert_str_eq(stream->in_interfaces.items[0], "eth1");
+	ck_assert_uint_eq(stream->out_interfaces.count, 0);
+}
+END_TEST
+
+START_TEST(some_services_are_not_forwarded_as_the_device_has_them) {
+	struct fw_profile profile = placed("gateway", two_devices);
+	/* The gateway's own, and both ways for all devices. */
+	ck_assert_uint_eq(count_flows(&profile, "errors"), 4);
+	ck_assert_ptr_null(find(&profile, FW_FORWARD, "leases"));
+	ck_assert_ptr_null(find(&profile, FW_FORWARD, "hooks"));
+}
+END_TEST
+
+START_TEST(devices_that_differ_have_flows_of_their_own) {
+	put("own.yaml", "flowfw: 1\nsite: own\nextends: box\ninterfaces: {vpn: wg0}\n"
+			"groups: {clients: [203.0.113.9]}\n"
+			"services:\n"
+			"  extra: {enabled: on, interface: vpn}\n"
+			"  images: {to: 10.8.0.99}\n");
+	struct fw_profile profile =
+		placed("gateway", "groups: {clients: [203.0.113.0/24], cameras: [10.30.0.1]}\n"
+				  "devices:\n"
+				  "  - {name: a, site: own.yaml, address: 10.8.0.1}\n"
+				  "  - {name: b, extends: box, address: 10.8.0.2}\n"
+				  "  - {name: c, extends: box, address: 10.8.0.3,\n"
+				  "     services: {api: {limit: 5/minute}}}\n");
+	ck_assert_uint_eq(count_flows(&profile, "api"), 3);
+	/* Its tunnel is none of the gateway's business, and neither is another host's address. */
+	ck_assert_uint_eq(count_flows(&profile, "extra"), 0);
+	const struct fw_flow *images = find(&profile, FW_FORWARD, "images");
+	ck_assert_uint_eq(count_flows(&profile, "images"), 1);
+	ck_assert_uint_eq(members(&images->destination, FW_IPV4), 2);
+	/* The gateway's groups mean nothing for a device with a site file. */
+	for (size_t i = 0; i < profile.policy.set_count; i++) {
+		const struct fw_set *set = profile.policy.sets[i];
+		if (strcmp(set->name, "a.clients") == 0) {
+			ck_assert_uint_eq(
+				set->members[FW_IPV4].items[0].range.first.low, 0xcb007109);
+			return;
+		}
+	}
+	ck_abort_msg("the group of a is not there");
+}
+END_TEST
+
+START_TEST(ports_are_forwarded_where_the_outside_has_the_family) {
+	struct fw_profile profile = placed("gateway", two_devices);
+	const struct fw_translation *translation = &profile.policy.translation;
+	ck_assert(translation->on);
+	ck_assert_uint_eq(translation->forwarding_count, 4);
+	const struct fw_forwarding *first = &translation->forwardings[0];
+	ck_assert_str_eq(first->service, "api");
+	ck_assert_str_eq(first->device, "b");
+	ck_assert_uint_eq(first->outside_port, 100);
+	ck_assert_uint_eq(first->port, 8088);
+	ck_assert_uint_eq(first->address.low, 0x0a080002);
+	ck_assert_uint_eq(translation->forwardings[2].outside_port, 101);
+	ck_assert_uint_eq(translation->entry.count, 1);
+	ck_assert_str_eq(translation->entry.items[0], "eth0");
+
+	ck_assert_uint_eq(profile.device_count, 2);
+	const struct fw_device *a = &profile.devices[0], *b = &profile.devices[1];
+	ck_assert_uint_eq(a->login_count, 1);
+	ck_assert_str_eq(a->logins[0].outside, "198.51.100.7:200:300");
+	ck_assert_str_eq(a->logins[0].inside, "10.8.0.1:8088:5556");
+	ck_assert_uint_eq(b->login_count, 2);
+	ck_assert_str_eq(b->logins[0].outside, "198.51.100.7:100:101");
+	ck_assert_str_eq(b->logins[1].outside, "[2001:db8::2]:8088:5556");
+}
+END_TEST
+
+START_TEST(sources_are_translated_as_far_as_they_are_asked_for) {
+	struct fw_buf lines = {0};
+	fw_buf_printf(&lines, "%s%s", two_devices,
+		"inside: {address: [10.8.0.254, '2001:db8::fe'], networks: [10.8.0.0/24, "
+		"'2001:db8::/64']}\n"
+		"masquerade: on\nhairpin: on\n");
+	struct fw_profile profile = placed("gateway", lines.data);
+	fw_buf_fini(&lines);
+	const struct fw_translation *translation = &profile.policy.translation;
+	ck_assert_uint_eq(translation->masqueraded->members[FW_IPV4].count, 1);
+	ck_assert_uint_eq(translation->masqueraded->members[FW_IPV6].count, 0);
+	ck_assert_str_eq(translation->exit.items[0], "eth0");
+	/* The outside has no IPv6 address that somebody could call. */
+	ck_assert_uint_eq(translation->hairpin->members[FW_IPV4].count, 1);
+	ck_assert_uint_eq(translation->hairpin->members[FW_IPV6].count, 0);
+	ck_assert_uint_eq(translation->hairpin_address[FW_IPV4].low, 0x0a0800fe);
+	ck_assert_uint_eq(translation->entry.count, 2);
+}
+END_TEST
+
+START_TEST(services_may_be_the_gateways_own) {
+	struct fw_buf lines = {0};
+	fw_buf_printf(&lines, "%s%s", two_devices,
+		"services:\n"
+		"  through: {direction: forward, ports: 22/tcp, from: clients, to: devices,\n"
+		"    in-interface: outside, out-interface: inside, limit: 5/minute per source}\n");
+	struct fw_profile profile = placed("gateway", lines.data);
+	fw_buf_fini(&lines);
+	const struct fw_flow *through = find(&profile, FW_FORWARD, "through");
+	ck_assert_uint_eq(count_flows(&profile, "through"), 1);
+	ck_assert(!through->inbound);
+	ck_assert_str_eq(through->in_interfaces.items[0], "eth0");
+	ck_assert_str_eq(through->out_interfaces.items[0], "eth1");
+	ck_assert_str_eq(through->destination.sets[0]->name, "devices");
+	ck_assert(through->limit.per_source);
+}
+END_TEST
+
+START_TEST(a_client_is_the_other_side) {
+	struct fw_profile profile = placed("client",
+		"devices:\n"
+		"  - 10.8.0.0/24\n"
+		"  - {name: a, address: 198.51.100.7, forward: {base: 100}}\n"
+		"  - {name: b, address: 198.51.100.7, forward: {base: 200, sinks: on}}\n");
+	ck_assert_int_eq(profile.policy.position, FW_CLIENT);
+	ck_assert(!profile.policy.translation.on);
+	ck_assert_ptr_null(find(&profile, FW_INPUT, "api"));
+	const struct fw_flow *api = find(&profile, FW_OUTPUT, "api");
+	const struct fw_members *called = &api->destination.sets[0]->members[FW_IPV4];
+	ck_assert(api->own_ports);
+	ck_assert_uint_eq(called->plain_count, 1);
+	ck_assert_uint_eq(called->count, 3);
+	ck_assert_uint_eq(called->items[1].own->tcp[0].low, 100);
+	ck_assert_uint_eq(called->items[1].own->udp_count, 0);
+	/* Pushes come from where they were asked for. */
+	const struct fw_flow *pushes = find(&profile, FW_INPUT, "pushes");
+	ck_assert_uint_eq(members(&pushes->source, FW_IPV4), 2);
+	ck_assert_ptr_null(find(&profile, FW_OUTPUT, "pushes"));
+	ck_assert_str_eq(profile.devices[1].logins[0].outside, "198.51.100.7:100:101");
+}
+END_TEST
+
+START_TEST(a_client_may_be_the_operators_router) {
+	struct fw_profile profile =
+		placed("client", "devices: [10.8.0.0/24]\n"
+				 "base: {forward: drop}\n"
+				 "groups: {operators: [10.50.0.0/24], clients: [10.50.0.9]}\n"
+				 "services: {images: {from: clients}}\n");
+	const struct fw_flow *api = find(&profile, FW_FORWARD, "api");
+	ck_assert(!api->inbound);
+	ck_assert_str_eq(api->source.sets[0]->name, "operators");
+	ck_assert_str_eq(api->destination.sets[0]->name, "devices");
+	const struct fw_flow *pushes = find(&profile, FW_FORWARD, "pushes");
+	ck_assert(pushes->inbound);
+	ck_assert_str_eq(pushes->destination.sets[0]->name, "operators");
+	/* Never wider than it is written. */
+	const struct fw_flow *images = find(&profile, FW_FORWARD, "images");
+	ck_assert_str_eq(images->source.sets[0]->name, "clients");
+	ck_assert_ptr_null(find(&profile, FW_FORWARD, "errors"));
+}
+END_TEST
+
 int main(void) {
 	Suite *suite = suite_create("profile");
 	TCase *all = tcase_create("profile");
@@ -498,6 +734,14 @@ int main(void) {
 	tcase_add_test(all, expectations_are_read);
 	tcase_add_test(all, a_file_in_the_first_folder_wins);
 	tcase_add_test(all, long_lists_stream);
+	tcase_add_test(all, devices_that_agree_share_a_flow);
+	tcase_add_test(all, some_services_are_not_forwarded_as_the_device_has_them);
+	tcase_add_test(all, devices_that_differ_have_flows_of_their_own);
+	tcase_add_test(all, ports_are_forwarded_where_the_outside_has_the_family);
+	tcase_add_test(all, sources_are_translated_as_far_as_they_are_asked_for);
+	tcase_add_test(all, services_may_be_the_gateways_own);
+	tcase_add_test(all, a_client_is_the_other_side);
+	tcase_add_test(all, a_client_may_be_the_operators_router);
 	suite_add_tcase(suite, all);
 
 	SRunner *runner = srunner_create(suite);
