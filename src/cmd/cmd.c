@@ -148,6 +148,17 @@ void fw_option_need_profile(struct fw_run *run, const char *what) {
 		"name one with --profile; 'flowfw list profiles' shows what there is");
 }
 
+bool fw_option_processes(struct fw_run *run, const char *text, unsigned *out_processes) {
+	uint64_t count = 0;
+	if (text != NULL && (!fw_slice_to_uint(fw_slice(text), UINT16_MAX, &count) || count == 0)) {
+		fw_usage(&run->diags, "option-value", "--jobs: '%s' is no number of processes",
+			text);
+		return false;
+	}
+	*out_processes = (unsigned)count;
+	return true;
+}
+
 const struct fw_emitter *fw_option_backend(struct fw_run *run, const char *name) {
 	const struct fw_emitter *const *emitters = fw_run_emitters(run);
 	FW_VEC(const char *) names = {0};
@@ -207,10 +218,15 @@ const struct fw_emitter *const *fw_run_emitters(struct fw_run *run) {
 
 /* ---- profiles and frames ---- */
 
-bool fw_run_profile(struct fw_run *run, struct fw_profile *out_profile) {
+const struct fw_request *fw_run_request(struct fw_run *run) {
 	run->request.sets = run->sets.items;
 	run->request.set_count = run->sets.count;
-	return fw_profile_load(&run->arena, &run->library, &run->request, out_profile, &run->diags);
+	return &run->request;
+}
+
+bool fw_run_profile(struct fw_run *run, struct fw_profile *out_profile) {
+	return fw_profile_load(
+		&run->arena, &run->library, fw_run_request(run), out_profile, &run->diags);
 }
 
 bool fw_row_is_base(const struct fw_service_row *row) {
@@ -228,6 +244,10 @@ const struct fw_source *fw_frame_read(
 }
 
 /* ---- printing ---- */
+
+const char *fw_plural(size_t count) {
+	return count == 1 ? "" : "s";
+}
 
 bool fw_print(struct fw_run *run, struct fw_slice text) {
 	int error = fw_write_all(STDOUT_FILENO, text);

@@ -43,6 +43,8 @@ struct fw_command {
 };
 
 extern const struct fw_command fw_command_check;
+extern const struct fw_command fw_command_diff;
+extern const struct fw_command fw_command_explain;
 extern const struct fw_command fw_command_gen;
 extern const struct fw_command fw_command_init;
 extern const struct fw_command fw_command_list;
@@ -88,6 +90,8 @@ bool fw_options_fine(const struct fw_run *run);
 void fw_option_profiles(struct fw_run *run, int count, char *operands[]);
 /** Says that `what` is missing unless a profile was given. */
 void fw_option_need_profile(struct fw_run *run, const char *what);
+/** The number that --jobs says; 0 where it is not given. False: an error is in the list. */
+bool fw_option_processes(struct fw_run *run, const char *text, unsigned *out_processes);
 /** The backend of that name, or NULL with an error in the list. */
 const struct fw_emitter *fw_option_backend(struct fw_run *run, const char *name);
 /** The backend's frame of that name, or NULL with an error in the list. */
@@ -103,6 +107,8 @@ const struct fw_emitter *const *fw_run_emitters(struct fw_run *run);
 
 /* ---- profiles and frames ---- */
 
+/** What the options ask for. */
+const struct fw_request *fw_run_request(struct fw_run *run);
 /** Loads what the options ask for. False: an error is in the list. */
 bool fw_run_profile(struct fw_run *run, struct fw_profile *out_profile);
 
@@ -115,6 +121,8 @@ const struct fw_source *fw_frame_read(
 
 /* ---- printing ---- */
 
+/** "s" unless it is one. */
+const char *fw_plural(size_t count);
 /** Writes a result to standard output. False: an error is in the list. */
 bool fw_print(struct fw_run *run, struct fw_slice text);
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * flowfw init: a commented site file to start from. The text is templates/site.yaml; here its
- * placeholders are filled with values that were checked, and quoted, before anything is written.
+ * flowfw init: a commented file to start from, for a device, a gateway, a client or a fleet. The
+ * text is a template; here its placeholders are filled with values that were checked, and quoted,
+ * before anything is written.
  */
 
 #include <errno.h>
@@ -12,20 +13,22 @@
 
 #include "cmd/cmd.h"
 
-enum { OPTION_ADMINS = FW_OPTION_OWN };
+enum { OPTION_ADMINS = FW_OPTION_OWN, OPTION_FLEET };
 
 /** As long as a site's name may be, in bytes; see flowfw-profile(5). */
 enum { SITE_NAME_MAX = 64 };
 
 static const char help[] =
 	"usage: flowfw init --profile NAME [--admins LIST] FILE\n"
-	"Writes a commented site file to start from. FILE must not exist; its name\n"
-	"without .yaml becomes the site's.\n"
+	"       flowfw init --fleet FILE\n"
+	"Writes a commented site or fleet file to start from. FILE must not exist; its\n"
+	"name without .yaml becomes the site's or fleet's.\n"
 	"\n"
 	"  -p, --profile NAME   the shipped profile that the site extends, one of\n"
 	"                       'flowfw list profiles'\n"
-	"      --admins LIST    who administers the device: addresses, prefixes or ranges\n"
-	"                       with commas between them; asked for on a terminal\n"
+	"      --admins LIST    who administers the machine: addresses, prefixes or\n"
+	"                       ranges with commas between them; asked for on a terminal\n"
+	"      --fleet          a fleet file, which names many sites\n"
 	"  -h, --help           this text\n"
 	"\n"
 	"exit: 0 fine, 2 usage, 5 FILE exists or cannot be written. See flowfw(1).\n";
@@ -33,6 +36,7 @@ static const char help[] =
 static const struct option options[] = {
 	{"profile", required_argument, NULL, 'p'},
 	{"admins", required_argument, NULL, OPTION_ADMINS},
+	{"fleet", no_argument, NULL, OPTION_FLEET},
 	FW_HELP_OPTION,
 	{0},
 };
@@ -40,6 +44,7 @@ static const struct option options[] = {
 struct arguments {
 	const char *path;
 	const char *admins; /* a list with commas; NULL: not given */
+	bool fleet;
 };
 
 /* ---- the command line ---- */
@@ -75,9 +80,16 @@ static bool read_arguments(struct fw_run *run, int argc, char *argv[], struct ar
 	while ((option = fw_option_next(run, argc, argv, ":p:h", options)) != -1) {
 		if (option == OPTION_ADMINS) {
 			out->admins = optarg;
+		} else if (option == OPTION_FLEET) {
+			out->fleet = true;
 		}
 	}
-	fw_option_need_profile(run, "init");
+	if (!out->fleet) {
+		fw_option_need_profile(run, "init");
+	} else if (run->request.profile != NULL || out->admins != NULL) {
+		fw_usage(&run->diags, "option-conflict",
+			"a fleet has neither a profile nor administrators; its sites have");
+	}
 	if (!fw_options_fine(run)) {
 		return false;
 	}
@@ -89,7 +101,9 @@ static bool read_arguments(struct fw_run *run, int argc, char *argv[], struct ar
 	} else {
 		out->path = argv[optind];
 	}
-	check_profile(run);
+	if (!out->fleet) {
+		check_profile(run);
+	}
 	return fw_options_fine(run);
 }
 
@@ -100,7 +114,7 @@ static const char *ask_admins(struct fw_run *run) {
 	if (isatty(STDIN_FILENO) == 0 || isatty(STDERR_FILENO) == 0) {
 		return NULL;
 	}
-	fputs("Who administers the device? Addresses, prefixes or ranges, with commas between\n"
+	fputs("Who administers it? Addresses, prefixes or ranges, with commas between\n"
 	      "them (nothing: decide later): ",
 		stderr);
 	char *line = NULL;
@@ -187,6 +201,24 @@ static void format_site(struct fw_run *run, const char *path, struct fw_buf *out
 
 /* ---- the text ---- */
 
+/** The file in templates/ to begin with. What is wrong with a profile of the user's own is for
+ * `check` to say. */
+static const char *template_name(const struct fw_run *run, bool fleet) {
+	static const char *const names[FW_POSITION_COUNT] = {
+		[FW_HOST] = "site.yaml",
+		[FW_GATEWAY] = "gateway.yaml",
+		[FW_CLIENT] = "client.yaml",
+	};
+	FW_AUTO(fw_arena_fini) struct fw_arena arena = {0};
+	FW_AUTO(fw_diags_fini) struct fw_diags diags = {0};
+	struct fw_profile profile;
+	if (fleet) {
+		return "fleet.yaml";
+	}
+	bool good = fw_profile_load(&arena, &run->library, &run->request, &profile, &diags);
+	return names[good ? profile.policy.position : FW_HOST];
+}
+
 struct placeholder {
 	const char *name; /* begins with '@' */
 	struct fw_slice value;
@@ -221,8 +253,11 @@ static void fill(struct fw_slice text, const struct placeholder *placeholders, s
  * Writes the file. Until the administrators are known, the lines that need them stay comments, with
  * an example instead: `from: admins` would let everybody in.
  */
-static void write_starter(struct fw_run *run, const char *path, struct fw_slice admins) {
-	const char *source = fw_arena_printf(&run->arena, "%s/site.yaml", run->library.templates);
+static void write_starter(
+	struct fw_run *run, const struct arguments *arguments, struct fw_slice admins) {
+	const char *path = arguments->path;
+	const char *source = fw_arena_printf(
+		&run->arena, "%s/%s", run->library.templates, template_name(run, arguments->fleet));
 	const struct fw_source *starter =
 		fw_source_read(&run->arena, source, (struct fw_span){0}, &run->diags);
 	if (starter == NULL) {
@@ -234,7 +269,7 @@ static void write_starter(struct fw_run *run, const char *path, struct fw_slice 
 	bool known = admins.length != 0;
 	const struct placeholder placeholders[] = {
 		{"@SITE@", fw_buf_slice(&site)},
-		{"@PROFILE@", fw_slice(run->request.profile)},
+		{"@PROFILE@", arguments->fleet ? FW_SLICE("") : fw_slice(run->request.profile)},
 		{"@ADMINS@", known ? admins : FW_SLICE("10.20.5.10-10.20.5.20")},
 		{"@#@", known ? FW_SLICE("") : FW_SLICE("# ")},
 		{0},
@@ -256,12 +291,15 @@ static enum fw_exit run_init(struct fw_run *run, int argc, char *argv[]) {
 		return FW_EXIT_FINE;
 	}
 	FW_AUTO(fw_buf_fini) struct fw_buf admins = {0};
-	const char *list = arguments.admins != NULL ? arguments.admins : ask_admins(run);
+	const char *list = arguments.admins;
+	if (list == NULL && !arguments.fleet) {
+		list = ask_admins(run);
+	}
 	if (list != NULL) {
 		format_admins(run, list, &admins);
 	}
 	if (fw_options_fine(run)) {
-		write_starter(run, arguments.path, fw_buf_slice(&admins));
+		write_starter(run, &arguments, fw_buf_slice(&admins));
 	}
 	return FW_EXIT_FINE;
 }

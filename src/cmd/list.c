@@ -17,12 +17,14 @@ static const char help[] =
 	"Shows what there is. WHAT is one of\n"
 	"  services   the port table of a profile: what listens, what it calls, for whom\n"
 	"  groups     the groups of addresses that a profile knows, and what they hold\n"
+	"  devices    the devices behind a gateway, or of a client, and how FLOW\n"
+	"             Insights calls each: ADDRESS:PORT BLOCK:PORT NODE\n"
 	"  profiles   the profiles that --profile and 'extends:' take by name\n"
 	"  roles      what profiles are made of\n"
 	"  backends   the kinds of rule sets that 'flowfw gen' writes\n"
 	"  frames     the texts that 'flowfw gen --frame' puts around the rules\n"
 	"\n"
-	"with services and groups\n"
+	"with services, groups and devices\n"
 	"  -p, --profile PROFILE   name of a shipped profile, or path of a site file\n"
 	"      --set PATH=VALUE    change one key, as a site file would; may be repeated\n"
 	"      --only LEVELS       only services of these levels: required, recommended,\n"
@@ -31,6 +33,8 @@ static const char help[] =
 	"with services\n"
 	"      --long              what breaks when a service is blocked, and notes\n"
 	"      --all               the base rules too, and services outside the profile\n"
+	"with devices\n"
+	"      --long              each forwarded port\n"
 	"with backends and frames\n"
 	"      --plugin-dir DIR    those of the plug-ins in DIR too; may be repeated\n"
 	"with backends\n"
@@ -112,6 +116,58 @@ static bool list_groups(struct fw_run *run, const struct listing *listing, struc
 		const struct fw_group_row *group = &profile.groups[i];
 		fw_table_add(table, (const char *[]){group->name, group->title,
 					    group_members(&run->arena, group)});
+	}
+	return true;
+}
+
+/** Below a device: where each of its outside ports leads. */
+static void add_forwardings(struct fw_run *run, const struct fw_translation *translation,
+	const struct fw_device *device, struct fw_table *table) {
+	for (size_t i = 0; i < translation->forwarding_count; i++) {
+		const struct fw_forwarding *forwarding = &translation->forwardings[i];
+		if (device->name == NULL || strcmp(forwarding->device, device->name) != 0) {
+			continue;
+		}
+		FW_AUTO(fw_buf_fini) struct fw_buf text = {0};
+		fw_buf_printf(&text, "%u/%s to %s", forwarding->outside_port,
+			fw_protocol_name(forwarding->protocol),
+			forwarding->family == FW_IPV6 ? "[" : "");
+		fw_addr_format(forwarding->family, forwarding->address, &text);
+		fw_buf_printf(
+			&text, "%s:%u", forwarding->family == FW_IPV6 ? "]" : "", forwarding->port);
+		fw_table_add_detail(table, forwarding->service,
+			fw_arena_text(&run->arena, fw_buf_slice(&text)));
+	}
+}
+
+static bool list_devices(
+	struct fw_run *run, const struct listing *listing, struct fw_table *table) {
+	struct fw_profile profile;
+	if (!fw_run_profile(run, &profile)) {
+		return false;
+	}
+	if (profile.policy.position == FW_HOST) {
+		struct fw_diag *diag = fw_usage(&run->diags, "no-devices",
+			"'%s' is a host's profile, which has no devices", profile.policy.name);
+		fw_diag_hint(&run->diags, diag,
+			"devices are a gateway's or a client's: `extends: gateway`, "
+			"`extends: insights`");
+		return false;
+	}
+	table->columns = 5;
+	fw_table_add(table, (const char *[]){"DEVICE", "LOGIN", "INSIDE", "PROFILE", "WHAT"});
+	for (size_t i = 0; i < profile.device_count; i++) {
+		const struct fw_device *device = &profile.devices[i];
+		for (size_t j = 0; j < device->login_count; j++) {
+			const struct fw_login *login = &device->logins[j];
+			fw_table_add(table, (const char *[]){device->name, login->outside,
+						    login->inside != NULL ? login->inside : "",
+						    device->profile != NULL ? device->profile : "",
+						    device->title != NULL ? device->title : ""});
+		}
+		if (listing->details) {
+			add_forwardings(run, &profile.policy.translation, device, table);
+		}
 	}
 	return true;
 }
@@ -306,6 +362,7 @@ struct topic {
 static const struct topic topics[] = {
 	{"services", .profile = true, .all = true, .details = true, .list = list_services},
 	{"groups", .profile = true, .list = list_groups},
+	{"devices", .profile = true, .details = true, .list = list_devices},
 	{"profiles", .list = list_profiles},
 	{"roles", .list = list_roles},
 	{"backends", .backends = true, .details = true, .list = list_backends, .more = list_matrix},
@@ -321,8 +378,8 @@ static const struct topic *topic_find(struct fw_run *run, const char *name) {
 		names[i] = topics[i].name;
 	}
 	struct fw_diag *diag = fw_usage(&run->diags, "unknown-topic",
-		"'%s' cannot be listed; there are services, groups, profiles, roles, backends and "
-		"frames",
+		"'%s' cannot be listed; there are services, groups, devices, profiles, roles, "
+		"backends and frames",
 		name);
 	fw_diag_suggest(&run->diags, diag, fw_slice(name), names, FW_LENGTH(names));
 	return NULL;
@@ -341,7 +398,7 @@ static void topic_check(
 	}
 	if (listing->details && !topic->details) {
 		fw_usage(&run->diags, "option-conflict",
-			"--long is for 'list services' and 'list backends'");
+			"--long is for 'list services', 'list devices' and 'list backends'");
 	}
 	if (run->plugin_folders.count != 0 && !topic->backends) {
 		fw_usage(&run->diags, "option-conflict",
@@ -364,7 +421,8 @@ static const struct topic *read_arguments(
 	}
 	if (optind == argc) {
 		fw_usage(&run->diags, "operands",
-			"list what? services, groups, profiles, roles, backends or frames");
+			"list what? services, groups, devices, profiles, roles, backends or "
+			"frames");
 		return NULL;
 	}
 	const struct topic *topic = topic_find(run, argv[optind]);

@@ -14,6 +14,8 @@
 static const struct fw_command *const commands[] = {
 	&fw_command_gen,
 	&fw_command_check,
+	&fw_command_explain,
+	&fw_command_diff,
 	&fw_command_list,
 	&fw_command_init,
 };
@@ -21,6 +23,8 @@ static const struct fw_command *const commands[] = {
 static const char usage[] = "usage: flowfw COMMAND [options]\n"
 			    "  gen     compile a profile into a rule set\n"
 			    "  check   say whether a profile is valid, and what is odd about it\n"
+			    "  explain say what becomes of a packet, and which lines say so\n"
+			    "  diff    show what one profile allows and another does not\n"
 			    "  list    show services, profiles, roles, groups, backends or frames\n"
 			    "  init    write a commented site file to start from\n";
 
@@ -106,6 +110,7 @@ static enum fw_exit exit_status(const struct fw_diags *diags, enum fw_exit other
 		{FW_FAULT_USAGE, FW_EXIT_USAGE},
 		{FW_FAULT_PROFILE, FW_EXIT_PROFILE},
 		{FW_FAULT_BACKEND, FW_EXIT_BACKEND},
+		{FW_FAULT_FINDING, FW_EXIT_DIFFERS},
 	};
 	for (size_t i = 0; i < FW_LENGTH(statuses); i++) {
 		for (size_t j = 0; j < diags->list.count; j++) {

@@ -12,6 +12,17 @@ import program  # noqa: E402
 import tap  # noqa: E402
 
 HEAD = "flowfw: 1\nsite: growth\nextends: node\n"
+GATEWAY = """flowfw: 1
+site: growth
+extends: gateway
+interfaces: {outside: eth0, inside: eth1}
+outside: {address: 198.51.100.7}
+inside: {address: 10.255.0.1, networks: [10.0.0.0/8]}
+masquerade: on
+hairpin: on
+groups: {clients: [203.0.113.0/24], viewers: [203.0.113.20], subscribers: [203.0.113.21], admins: [203.0.113.9]}
+"""
+ONE_DEVICE = "devices:\n  - {name: j, extends: node, address: 10.254.0.1}\n"
 # Sorting makes it a little more than twice; a loop inside a loop makes it four times.
 MOST = 2.6
 
@@ -45,6 +56,46 @@ SHAPES = {
 }
 
 
+def other_address(number):
+    return f"172.{16 + (number >> 16)}.{number >> 8 & 255}.{number & 255}"
+
+
+def first_port(number):
+    return 1024 + 2 * number
+
+
+def devices_alike(_, count):
+    return "devices:\n" + "".join(
+        f"  - {{name: j{i}, extends: xroads, address: {address(i)}, forward: {{base: {first_port(i)}}}}}\n"
+        for i in range(count))
+
+
+def devices_with_own_cameras(folder, count):
+    """Each in a file of its own."""
+    text = "devices:\n"
+    for i in range(count):
+        cameras = ", ".join(other_address(4 * i + j) for j in range(4))
+        site = f"flowfw: 1\nsite: j{i}\nextends: xroads\ngroups: {{cameras: [{cameras}]}}\n"
+        (folder / f"j{i}.yaml").write_text(site)
+        text += f"  - {{name: j{i}, site: j{i}.yaml, address: {address(i)}, forward: {{base: {first_port(i)}}}}}\n"
+    return text
+
+
+def forward_services(_, count):
+    """What the backends see of devices that differ, without reading as many files."""
+    return ONE_DEVICE + "services:\n" + "".join(
+        f"  s{i}: {{direction: forward, ports: {first_port(i)}/tcp, from: clients, to: [{address(i)}, "
+        f"{other_address(i)}], out-interface: inside}}\n" for i in range(count))
+
+
+AT_GATEWAY = {
+    "devices alike": (1000, devices_alike),
+    "devices with own cameras": (60, devices_with_own_cameras),
+    "forwarding services": (500, forward_services),
+}
+MANY_DEVICES = 1000
+
+
 # What the other backends do differently with long lists: trees of chains, tables, sets in a second file.
 BACKENDS = {
     "iptables": ["-b", "iptables"],
@@ -54,9 +105,9 @@ BACKENDS = {
 LONG = ["cameras", "cameras with ports of their own"]
 
 
-def instructions(folder, text, options=()):
+def instructions(folder, text, options=(), head=HEAD):
     site = folder / "site.yaml"
-    site.write_text(HEAD + text)
+    site.write_text(head + text)
     process = subprocess.run(
         ["valgrind", "--tool=callgrind", f"--callgrind-out-file={folder}/out", str(program.BINARY), "gen", "-q",
          *options, str(site)],
@@ -74,20 +125,41 @@ def grows_linearly(folder, count, shape, options=()):
     assert twice < MOST * once, f"{count}: {once} instructions, {2 * count}: {twice}"
 
 
+def gateway_grows_linearly(folder, count, shape, options):
+    nothing = instructions(folder, ONE_DEVICE, options, GATEWAY)
+    once, twice = (instructions(folder, shape(folder, n), options, GATEWAY) - nothing for n in (count, 2 * count))
+    assert twice < MOST * once, f"{count}: {once} instructions, {2 * count}: {twice}"
+
+
+def has_all_ports(folder, shape, options):
+    """A gateway with many devices forwards two ports to each of them."""
+    (folder / "site.yaml").write_text(GATEWAY + shape(folder, MANY_DEVICES))
+    rules = program.compiled("gen", "-q", *options, "site.yaml", cwd=folder)
+    ports = {int(found) for found in re.findall(r"^(?:\t\t\t(\d+) :|.* --dport (\d+) .*DNAT|match in .* port (\d+) "
+             r"(?:tag \S+ )?rdr-to)", rules, re.M) for found in found if found}
+    tap.equal(ports, set(range(first_port(0), first_port(MANY_DEVICES))), "ports that are forwarded")
+
+
 def main():
     checks = tap.Tap()
     folder = program.scratch()
-    for name, (count, shape) in SHAPES.items():
+
+    def run(name, *call):
         if shutil.which("valgrind") is None:
             checks.skip(name, "valgrind is missing")
         else:
-            checks.run(f"{name} twice is twice the work", grows_linearly, folder, count, shape)
+            checks.run(f"{name} twice is twice the work", *call)
+
+    for name, (count, shape) in SHAPES.items():
+        run(name, grows_linearly, folder, count, shape)
     for backend, options in BACKENDS.items():
         for name in LONG:
-            if shutil.which("valgrind") is None:
-                checks.skip(f"{backend}: {name}", "valgrind is missing")
-            else:
-                checks.run(f"{backend}: {name} twice is twice the work", grows_linearly, folder, *SHAPES[name], options)
+            run(f"{backend}: {name}", grows_linearly, folder, *SHAPES[name], options)
+    for backend, options in {"nftables": [], **BACKENDS}.items():
+        for name, (count, shape) in AT_GATEWAY.items():
+            run(f"{backend}: {name}", gateway_grows_linearly, folder, count, shape, options)
+        for name in ("devices alike", "devices with own cameras"):
+            checks.run(f"{backend}: {MANY_DEVICES:,} {name}", has_all_ports, folder, AT_GATEWAY[name][1], options)
     return checks.done()
 
 

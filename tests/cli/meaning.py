@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What comes out for what goes in: same input, same bytes; a small change, a small diff; names stay names."""
+"""What comes out for what goes in: same input, same bytes; a small change, a small diff; names stay names; ports of
+gateways lead where their files say."""
 
 import difflib
 import random
@@ -8,6 +9,8 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
+import gateways  # noqa: E402
+import meaning  # noqa: E402
 import model  # noqa: E402
 import program  # noqa: E402
 import tap  # noqa: E402
@@ -82,7 +85,7 @@ def chain_rules(rules, hook):
 def port_list():
     """every row of the vendor's port list is in the rules of each product that has its role"""
     groups = {"webhooks": EVERYTHING_NAMED["webhooks"], "cameras": EVERYTHING_NAMED["cameras"]}
-    for profile in program.PROFILES:
+    for profile in program.HOSTS:
         rules = rules_of(site(profile, groups=groups))
         for row, direction, ports in PORT_LIST:
             if profile == "remote-install":
@@ -331,10 +334,82 @@ def limits_of_input():
     tap.equal(process.returncode, program.INVALID, process.stderr)
 
 
+# ---- gateways ----
+
+
+def forwarded(table):
+    """{(device, service, protocol, outside port, target)} of `list devices --long`."""
+    found, device = set(), None
+    for line in table.splitlines()[1:]:
+        detail = re.fullmatch(r"    (\S+): (\d+)/(\w+) to (\S+)", line)
+        if detail:
+            service, port, protocol, target = detail.groups()
+            found.add((device, service, protocol, int(port), target))
+        else:
+            device = line.split()[0]
+    return found
+
+
+def target_text(address, port):
+    return f"[{address}]:{port}" if address.version == 6 else f"{address}:{port}"
+
+
+def ports_of_gateways():
+    """`list devices --long` shows what random gateways forward, and how each device is called"""
+    for seed in range(RANDOM_GATEWAYS):
+        folder = program.scratch()
+        gateways.write(seed, folder)
+        found = meaning.read("site.yaml", folder, program.SOURCE / "profiles")
+        wanted = {
+            (device, service, {meaning.TCP: "tcp", meaning.UDP: "udp"}[protocol], port, target_text(address, number))
+            for (_, protocol, port), (address, number, device, service) in found.translation.forwardings.items()
+        }
+        table = program.compiled("list", "devices", "--long", "--profile", "site.yaml", cwd=folder)
+        tap.equal(forwarded(table), wanted, f"gateway {seed}")
+        pairs = {}
+        for device, service, _, port, target in wanted:
+            if service in ("rest-api", "node"):
+                pairs.setdefault((device, target.rpartition(":")[0]), {})[service] = port
+        for (device, address), pair in pairs.items():
+            if len(pair) == 2:
+                family = 6 if address.startswith("[") else 4
+                outside = next(one for one in found.translation.outside if one.version == family)
+                login = f"{target_text(outside, pair['rest-api'])}:{pair['node']}"
+                if not re.search(rf"^{device} +{re.escape(login)} +{re.escape(address)}:8088:5556 ", table, re.M):
+                    raise AssertionError(f"gateway {seed}: {device} is not called by {login}:\n{table}")
+
+
+def order_of_devices():
+    """the order of devices and of keys in a gateway's file changes no byte"""
+    for seed in range(RANDOM_GATEWAYS // 4):
+        folder = program.scratch()
+        document = gateways.write(seed, folder)
+        first = program.compiled("gen", "-q", "./site.yaml", cwd=folder)
+        (folder / "site.yaml").write_text(yaml.safe_dump(shuffled(document, seed), sort_keys=False), encoding="utf-8")
+        tap.equal(program.compiled("gen", "-q", "./site.yaml", cwd=folder), first, f"gateway {seed}")
+
+
+def one_more_device():
+    """one device more is one line more in the list of devices, and one for each of its ports"""
+    devices = [
+        {"name": f"junction-{number}", "extends": "xroads", "address": f"10.8.0.{number}", "forward": {"base": 18000 + number}}
+        for number in range(10, 60, 2)
+    ]
+    groups = {name: EVERYTHING_NAMED[name] for name in ("clients", "admins", "viewers", "subscribers", "cameras")}
+    more = {"groups": groups, "outside": {"address": "198.51.100.7"}}
+    first = rules_of(site("gateway", devices=devices, **more))
+    new = {"name": "junction-90", "extends": "xroads", "address": "10.8.0.90", "forward": {"base": 18090}}
+    lines = changed_lines(first, rules_of(site("gateway", devices=devices + [new], **more)))
+    lines = [line for line in lines if not re.match(r". *\t*size ", line)]
+    if len(lines) != 3 or not all(line[0] == "+" and "10.8.0.90" in line for line in lines):
+        raise AssertionError("\n".join(lines))
+
+
+RANDOM_GATEWAYS = 40
 CHECKS = [
     port_list, port_table, remote_install, levels, order_of_keys, again, one_more_camera, one_more_port, hostile_names,
     options_anywhere, wrong_usage, help_texts, quiet, warnings_of_open_services, compiled_kinds, no_shouting,
-    limits_of_input,
+    limits_of_input, ports_of_gateways, order_of_devices, one_more_device,
 ]
 
 if __name__ == "__main__":

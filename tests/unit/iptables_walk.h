@@ -20,6 +20,7 @@ enum { RULES_MAX = 20000, WORDS_MAX = 24, LEVELS_MAX = 15 };
 struct parsed_rule {
 	const char *chain, *words[WORDS_MAX];
 	size_t count;
+	size_t jump; /* of the words: "-j" or "-g" */
 };
 
 static struct {
@@ -33,6 +34,9 @@ struct packet {
 	struct fw_range source, destination;
 	const char *protocol;
 	unsigned port;
+	const char *in, *out;  /* interfaces, or NULL */
+	struct fw_range asked; /* where it was sent to, if it was translated */
+	bool translated;
 };
 
 /* Every chain is declared once, and before it is asked for; no name is too long. */
@@ -42,6 +46,15 @@ static void check_declared(const char *chain, size_t before) {
 	ck_assert_msg(at != NULL && (size_t)(at - file.whole) < before, "%s", chain);
 	ck_assert_msg(strstr(at + 1, line) == NULL, "%s twice", chain);
 	ck_assert_uint_le(strlen(chain), 28);
+}
+
+static size_t find_jump(const struct parsed_rule *rule) {
+	size_t at = 0;
+	while (strcmp(rule->words[at], "-j") != 0 && strcmp(rule->words[at], "-g") != 0) {
+		at++;
+		ck_assert_uint_lt(at + 1, rule->count);
+	}
+	return at;
 }
 
 static void parse_file(const char *text) {
@@ -66,7 +79,8 @@ static void parse_file(const char *text) {
 			rule->words[rule->count++] = word;
 		}
 		check_declared(rule->chain, before);
-		const char *target = rule->words[rule->count - 1];
+		rule->jump = find_jump(rule);
+		const char *target = rule->words[rule->jump + 1];
 		if (strncmp(target, "FLOWFW", 6) == 0) {
 			check_declared(target, before);
 		}
@@ -93,9 +107,13 @@ static bool in_ports(const char *text, unsigned port) {
 	return false;
 }
 
+static bool is_name(const char *name, const char *value) {
+	return name != NULL && strcmp(name, value) == 0;
+}
+
 /* A packet of a new connection. A word that is not known here fails the test. */
 static bool rule_matches(const struct parsed_rule *rule, const struct packet *packet) {
-	for (size_t i = 0; i + 2 < rule->count; i += 2) {
+	for (size_t i = 0; i < rule->jump; i += 2) {
 		const char *option = rule->words[i], *value = rule->words[i + 1];
 		bool met = true;
 		if (strcmp(option, "-s") == 0 || strcmp(option, "--src-range") == 0) {
@@ -106,8 +124,14 @@ static bool rule_matches(const struct parsed_rule *rule, const struct packet *pa
 			met = strcmp(value, packet->protocol) == 0;
 		} else if (strcmp(option, "--dport") == 0 || strcmp(option, "--dports") == 0) {
 			met = in_ports(value, packet->port);
-		} else if (strcmp(option, "--ctstate") == 0 || strcmp(value, "lo") == 0) {
-			met = false;
+		} else if (strcmp(option, "-i") == 0) {
+			met = is_name(packet->in, value);
+		} else if (strcmp(option, "-o") == 0) {
+			met = is_name(packet->out, value);
+		} else if (strcmp(option, "--ctstate") == 0) {
+			met = packet->translated && strcmp(value, "DNAT") == 0;
+		} else if (strcmp(option, "--ctorigdst") == 0) {
+			met = in_prefix(value, &packet->asked);
 		} else {
 			ck_assert_msg(strcmp(option, "-m") == 0 || strcmp(option, "--comment") == 0,
 				"%s", option);
@@ -119,13 +143,14 @@ static bool rule_matches(const struct parsed_rule *rule, const struct packet *pa
 	return true;
 }
 
-enum verdict { RETURNED, ACCEPTED, DROPPED };
+enum verdict { RETURNED, ACCEPTED, DROPPED, TRANSLATED };
 
 /* How far a packet came, and what it cost. */
 struct walk {
 	const struct packet *packet;
 	size_t met;
 	unsigned depth;
+	const char *address; /* that it is translated to, or NULL: that of the interface */
 };
 
 static enum verdict walk_chain(struct walk *walk, const char *chain, unsigned depth) {
@@ -140,8 +165,8 @@ static enum verdict walk_chain(struct walk *walk, const char *chain, unsigned de
 		if (!rule_matches(rule, walk->packet)) {
 			continue;
 		}
-		const char *how = rule->words[rule->count - 2];
-		const char *target = rule->words[rule->count - 1];
+		const char *how = rule->words[rule->jump];
+		const char *target = rule->words[rule->jump + 1];
 		if (strcmp(target, "ACCEPT") == 0) {
 			return ACCEPTED;
 		}
@@ -151,6 +176,11 @@ static enum verdict walk_chain(struct walk *walk, const char *chain, unsigned de
 		if (strcmp(target, "RETURN") == 0) {
 			return RETURNED;
 		}
+		if (strncmp(target, "FLOWFW", 6) != 0) {
+			walk->address =
+				rule->jump + 2 < rule->count ? rule->words[rule->count - 1] : NULL;
+			return TRANSLATED;
+		}
 		enum verdict verdict = walk_chain(walk, target, depth + 1);
 		if (verdict != RETURNED || strcmp(how, "-g") == 0) {
 			return verdict;
@@ -159,8 +189,13 @@ static enum verdict walk_chain(struct walk *walk, const char *chain, unsigned de
 	return RETURNED;
 }
 
-static enum verdict walk_hook(struct walk *walk, enum fw_hook hook) {
-	return walk_chain(walk, hook == FW_INPUT ? "FLOWFW-INPUT" : "FLOWFW-OUTPUT", 1);
+static inline enum verdict walk_hook(struct walk *walk, enum fw_hook hook) {
+	static const char *const chains[FW_HOOK_COUNT] = {
+		[FW_INPUT] = "FLOWFW-INPUT",
+		[FW_OUTPUT] = "FLOWFW-OUTPUT",
+		[FW_FORWARD] = "FLOWFW-FORWARD",
+	};
+	return walk_chain(walk, chains[hook], 1);
 }
 
 /* ---- what the policy lets through, asked of the policy itself ---- */
@@ -217,8 +252,20 @@ static bool clause_has(const struct fw_flow *flow, const struct packet *packet) 
 	return false;
 }
 
+static bool names_have(const struct fw_names *names, const char *name) {
+	bool has = names->count == 0;
+	for (size_t i = 0; i < names->count; i++) {
+		has |= is_name(name, names->items[i]);
+	}
+	return has;
+}
+
 static bool flow_has(const struct fw_flow *flow, const struct packet *packet) {
-	bool input = flow->hook == FW_INPUT;
+	bool input = flow->hook == FW_INPUT || flow->inbound;
+	if (!names_have(&flow->in_interfaces, packet->in) ||
+		!names_have(&flow->out_interfaces, packet->out)) {
+		return false;
+	}
 	enum which plain = flow->own_ports ? PLAIN_MEMBER : ANY_MEMBER;
 	if (clause_has(flow, packet) &&
 		side_has(&flow->source, &packet->source, input ? plain : ANY_MEMBER, packet) &&
@@ -232,7 +279,7 @@ static bool flow_has(const struct fw_flow *flow, const struct packet *packet) {
 		       packet);
 }
 
-static bool policy_has(enum fw_hook hook, const struct packet *packet) {
+static inline bool policy_has(enum fw_hook hook, const struct packet *packet) {
 	for (size_t i = 0; i < model.policy.flow_count; i++) {
 		if (model.policy.flows[i].hook == hook &&
 			flow_has(&model.policy.flows[i], packet)) {
