@@ -2,7 +2,8 @@
 """What a profile means, worked out from the YAML files alone and as plainly as can be: the judge of every backend.
 
 meaning.read() merges services, roles, profiles, sites and settings as flowfw-profile(5) says; Meaning.judge() says what
-becomes of a packet; probes() makes packets at the edges of what the profile names, and random ones.
+becomes of a packet, and Meaning.translated() where a gateway leads it first; Prober makes packets at the edges of what
+the profile names, and random ones.
 """
 
 import copy
@@ -82,6 +83,7 @@ class Packet:
     type: int = 0
     code: int = 0
     hop_limit: int = 255
+    exit: str = ""  # of what is forwarded: where it goes out; `interface` is where it comes in
 
     @property
     def family(self):
@@ -95,7 +97,7 @@ class Packet:
             what = f"{name} {self.type}/{self.code} {self.source} -> {self.destination}"
         else:
             what = f"{name} {self.source} -> {self.destination}"
-        return f"{self.hook} on {self.interface}: {what}"
+        return f"{self.hook} on {self.interface}{self.exit and ' to '}{self.exit}: {what}"
 
 
 @dataclass(frozen=True)
@@ -133,16 +135,20 @@ class Permission:
     source: tuple = None
     destination: tuple = None
     excepted: tuple = ()  # ranges taken from the peers
-    interfaces: tuple = ()
+    interfaces: tuple = ()  # of what is forwarded: where it comes in
     limit: str = None
     base: bool = False
+    exits: tuple = ()  # of what is forwarded: where it goes out
+    inbound: bool = False  # forwarded to a device from its peers
 
     def holds(self, packet):
         if self.hook != packet.hook or (self.interfaces and packet.interface not in self.interfaces):
             return False
+        if self.exits and packet.exit not in self.exits:
+            return False
         if not within(self.source, packet.source) or not within(self.destination, packet.destination):
             return False
-        peer = packet.source if self.hook == "input" else packet.destination
+        peer = packet.source if self.hook == "input" or self.inbound else packet.destination
         if self.excepted and within(self.excepted, peer):
             return False
         return any(clause.holds(packet) for clause in self.clauses)
@@ -162,10 +168,42 @@ class Judgement:
 
 
 @dataclass
+class Translation:
+    """What a gateway does to addresses. Interfaces are names of the kernel's; none: any."""
+
+    entry: tuple = ()
+    exit: tuple = ()
+    outside: tuple = ()  # addresses
+    forwardings: dict = field(default_factory=dict)  # (family, protocol, outside port) -> (address, port, device, service)
+    masqueraded: tuple = ()  # ranges
+    callers_inside: tuple = ()  # ranges, where hairpin is on
+    inside: dict = field(default_factory=dict)  # family -> the source of theirs
+
+    def destination(self, packet):
+        """Of a packet that comes in: (address, port), or None where it goes on as it is."""
+        if packet.destination not in self.outside or (self.entry and packet.interface not in self.entry):
+            return None
+        found = self.forwardings.get((packet.family, packet.protocol, packet.port))
+        return found and found[:2]
+
+    def source(self, packet, forwarded):
+        """Of a packet that goes out: an address; "" for that of the interface; None where it stays."""
+        if forwarded and packet.family in self.inside and within(self.callers_inside, packet.source):
+            return self.inside[packet.family]
+        return "" if packet.exit in self.exit and within(self.masqueraded, packet.source) else None
+
+
+@dataclass
 class Meaning:
     verdicts: dict  # of each hook, for what no permission holds
     permissions: list = field(default_factory=list)
     interfaces: dict = field(default_factory=dict)
+    translation: Translation = None  # a gateway's
+
+    def translated(self, packet):
+        """A packet that comes in, as the forward hook sees it."""
+        found = self.translation and packet.hook == "forward" and self.translation.destination(packet)
+        return replace(packet, destination=found[0], port=found[1]) if found else packet
 
     def judge(self, packet):
         base = self.verdicts[packet.hook]
@@ -227,6 +265,14 @@ def protocol_clauses(names):
 # ---- merging ----
 
 
+class Layer(dict):
+    """A document, with the folder that its paths are relative to."""
+
+    def __init__(self, value, folder):
+        super().__init__(value)
+        self.folder = folder
+
+
 class Draft:
     """Everything that was said, the nearest last."""
 
@@ -234,7 +280,9 @@ class Draft:
         self.folders = folders  # of profiles, the nearest first
         self.services, self.groups, self.members = {}, {}, {}
         self.wanted, self.base_services = set(), []
-        self.peers_given = set()  # services that somebody gave peers of their own
+        self.given = set()  # (service, "from" or "to") that somebody gave, other than its definition
+        self.place = {}  # position, devices and so on
+        self.mirrored = set()
         self.base, self.interfaces = {}, {}
         for folder in reversed(folders):
             for path in sorted((folder / "services").glob("*.yaml")):
@@ -243,6 +291,7 @@ class Draft:
                 self.groups |= copy.deepcopy(found.get("groups") or {})
         base = document(self.find("base.yaml"))
         self.base, self.base_services = base["base"], base["services"]
+        self.order = base.get("forward") or {}
 
     def find(self, name):
         for folder in self.folders:
@@ -260,7 +309,7 @@ class Draft:
             else:
                 path = self.find(f"{name}.yaml")
             folder = path.parent
-            found.append(document(path))
+            found.append(Layer(document(path), folder))
             name = found[-1].get("extends")
         return reversed(found)
 
@@ -279,6 +328,13 @@ class Draft:
             self.base[key] = {**self.base[key], **value} if both else value
         for name, value in (layer.get("services") or {}).items():
             self.set_service(name, value, joins="profile" not in layer)
+        for key in ("position", "masquerade", "hairpin", "mirror"):
+            if key in layer:
+                self.place[key] = layer[key]
+        if "devices" in layer:
+            self.place["devices"] = [(device, getattr(layer, "folder", None)) for device in layer["devices"]]
+        for key in ("outside", "inside"):
+            self.place[key] = {**self.place.get(key, {}), **(layer.get(key) or {})}
 
     def set_group(self, name, value):
         group = self.groups.setdefault(name, {"default": "none"})
@@ -307,8 +363,7 @@ class Draft:
 
     def override(self, name, value):
         self.services[name] |= value
-        if value.keys() & {"from", "to"}:
-            self.peers_given.add(name)
+        self.given |= {(name, key) for key in value.keys() & {"from", "to"}}
 
     def on(self, name):
         """`on` does not do away with the wait for named peers."""
@@ -359,7 +414,7 @@ class Resolver:
                 meaning.permissions += self.permissions(name)
         inside = draft.base.get("vpn-inside") or []
         for name in dict.fromkeys(as_list(inside)):
-            service = draft.services.get(name, {})
+            service = draft.services.get(name, {}) if name not in draft.mirrored else {}
             if "vpn" in draft.interfaces and self.is_on(name) and service.get("direction") != "output":
                 anybody = {key: value for key, value in service.items() if key != "from"}
                 meaning.permissions += self.flows(name, {**anybody, "interface": "vpn", "direction": "input"})
@@ -371,7 +426,7 @@ class Resolver:
         if "follows" not in service:
             return
         leader = self.draft.services[service["follows"]]
-        if name not in self.draft.peers_given:
+        if not self.draft.given & {(name, "from"), (name, "to")}:
             service[peer_key(service)] = leader.get(peer_key(leader))
         if "except" in leader and leader["direction"] == service["direction"]:
             service.setdefault("except", leader["except"])
@@ -417,6 +472,7 @@ class Resolver:
     def flows(self, name, service):
         """The permissions of a service in one direction."""
         local_key = "to" if service["direction"] == "input" else "from"
+        forward = service["direction"] == "forward"
         limit = service.get("limit")
         if service.get("switch") == "echo" and self.draft.base["echo"] != "limited":
             limit = None
@@ -425,7 +481,8 @@ class Resolver:
             "service": name,
             "hook": service["direction"],
             "excepted": tuple(self.ranges(service.get("except")) or ()),
-            "interfaces": tuple(one for key in as_list(service.get("interface")) for one in self.draft.interfaces[key]),
+            "interfaces": self.kernel_names(service, "in-interface" if forward else "interface"),
+            "exits": self.kernel_names(service, "out-interface") if forward else (),
             "limit": limit,
             "base": name in self.draft.base_services,
         }
@@ -436,6 +493,10 @@ class Resolver:
                 found.append(Permission(clauses=tuple(clauses), source=ends[0], destination=ends[1], **common))
         return found
 
+    def kernel_names(self, service, key):
+        names = [name for name in as_list(service.get(key)) if name != "any"]
+        return tuple(one for name in names for one in self.draft.interfaces[name])
+
     def peers_and_clauses(self, service, peers):
         """Who may, and what: those with ports of their own by themselves."""
         ports, default = service.get("ports"), service.get("default-ports")
@@ -445,6 +506,8 @@ class Resolver:
         if ports == "from-rtp":
             given = self.rtp.get("ports", "off")
             ports = default if switched(given) is False else [f"{port}/udp" for port in as_list(given)]
+        if service.get("own"):  # some peers are called elsewhere
+            ports, default = "from-group", ports
         if ports != "from-group":
             yield self.ranges(peers), port_clauses(ports, service.get("source-ports")) + others
             return
@@ -485,13 +548,183 @@ class Resolver:
 def read(profile, folder, data, settings=(), only=(), without=()):
     """The Meaning of a profile or site, named as to --profile from `folder`. `data`: flowfw's folder of profiles."""
     folder = Path(folder)
-    draft = Draft([path for path in (folder / "profiles", Path(data)) if path.exists()])
+    folders = [path for path in (folder / "profiles", Path(data)) if path.exists()]
+    draft = Draft(folders)
     for layer in draft.chain(profile, folder):
         draft.add(layer)
     for setting in settings:
         draft.setting(*setting.split("=", 1))
     levels = set(only or LEVELS) - set(without)
-    return Resolver(draft, levels).run()
+    position = draft.place.get("position", "host")
+    if position == "gateway":
+        return Gateway(draft, levels).run()
+    return Client(draft, levels).run() if position == "client" else Resolver(draft, levels).run()
+
+
+# ---- the other positions ----
+
+
+def device_ranges(device):
+    """Its addresses; an entry may be the address alone."""
+    return tuple(address_range(text) for text in as_list(device["address"] if isinstance(device, dict) else device))
+
+
+def outside_ports(device, order):
+    """{service: outside port} of a device's `forward`; those of the pair behind a base are there unless they are given."""
+    forward = dict(device.get("forward") or {}) if isinstance(device, dict) else {}
+    base = forward.pop("base", None)
+    block = as_list(order.get("pair")) + as_list(order.get("further"))
+    wanted = dict.fromkeys(as_list(order.get("pair")), "on") if base is not None else {}
+    found = {}
+    for service, port in (wanted | forward).items():
+        if switched(port) is None:
+            found[service] = int(port)
+        elif switched(port):
+            found[service] = int(base) + block.index(service)
+    return found
+
+
+class Placed(Resolver):
+    """What is said of the devices of a gateway or client is the group `devices`."""
+
+    def __init__(self, draft, levels):
+        super().__init__(draft, levels)
+        self.devices = [device for device, _ in draft.place.get("devices") or []]
+        draft.groups.setdefault("devices", {"default": "none"})
+        if self.devices:
+            addresses = [device["address"] if isinstance(device, dict) else device for device in self.devices]
+            draft.members["devices"] = [{"address": address} for address in addresses]
+
+
+class Client(Placed):
+    """Services of the devices, from the other side."""
+
+    def run(self):
+        for name in as_list(self.draft.place.get("mirror")):
+            self.mirror(name)
+        meaning = super().run()
+        meaning.permissions += list(self.operators(meaning))
+        return meaning
+
+    def mirror(self, name):
+        draft, service = self.draft, dict(self.draft.services[name])
+        called = service["direction"] == "input"
+        peers, own = ("to", "from") if called else ("from", "to")
+        if (name, peers) not in draft.given:
+            service[peers] = self.called(name, service) if called else "devices"
+        if (name, own) not in draft.given:
+            service[own] = None
+        service["direction"] = "output" if called else "input"
+        draft.services[name] = service
+        draft.wanted.add(name)
+        draft.mirrored.add(name)
+
+    def called(self, name, service):
+        """The group of those devices that are called by this service: some by outside ports, some not at all."""
+        if not any(isinstance(device, dict) and "forward" in device for device in self.devices):
+            return "devices"
+        protocols = {text.split("/")[1] for text in as_list(service["ports"])}
+        members = []
+        for device in self.devices:
+            device = device if isinstance(device, dict) else {"address": device}
+            ports = outside_ports(device, self.draft.order)
+            if "forward" not in device:
+                members.append({"address": device["address"]})
+            elif name in ports:
+                own = [f"{ports[name]}/{protocol}" for protocol in protocols]
+                members.append({"address": device["address"], "ports": own})
+                service["own"] = True
+        self.draft.groups[f"{name}_devices"] = {"default": "none"}
+        self.draft.members[f"{name}_devices"] = members
+        return f"{name}_devices"
+
+    def operators(self, meaning):
+        """The same for those whose router this is."""
+        ranges = self.ranges("operators")
+        if meaning.verdicts["forward"] == "untouched" or ranges == ():
+            return
+        for permission in meaning.permissions:
+            if permission.service in self.draft.mirrored and permission.hook != "forward":
+                inbound = permission.hook == "input"
+                end = "destination" if inbound else "source"
+                own = {} if (permission.service, "to" if inbound else "from") in self.draft.given else {end: ranges}
+                yield replace(permission, hook="forward", inbound=inbound, interfaces=(), **own)
+
+
+class Gateway(Placed):
+    """What the devices need, in the forward hook; and where their ports are outside."""
+
+    def run(self):
+        draft, place = self.draft, self.draft.place
+        meaning = super().run()
+        outside, inside = (tuple(draft.interfaces.get(side, ())) for side in ("outside", "inside"))
+        networks = tuple(address_range(text) for text in as_list(place["inside"].get("networks")))
+        meaning.translation = translation = Translation(
+            entry=outside, outside=tuple(ipaddress.ip_address(text) for text in as_list(place["outside"].get("address")))
+        )
+        self.inside, devices = inside, tuple(one for device in self.devices for one in device_ranges(device))
+        if switched(place.get("masquerade")):
+            ranges = tuple(one for one in devices + networks if one[0] == 4)
+            translation.exit, translation.masqueraded = outside, ranges
+        if switched(place.get("hairpin")):
+            families = {address.version for address in translation.outside}
+            for text in reversed(as_list(place["inside"]["address"])):
+                address = ipaddress.ip_address(text)
+                if address.version in families:
+                    translation.inside[address.version] = address
+            translation.callers_inside = networks
+            translation.entry = outside and outside + inside
+        if not devices:
+            return meaning
+        for permission in list(meaning.permissions):
+            if draft.services[permission.service].get("crossing") == "gateway" and permission.hook != "forward":
+                meaning.permissions.append(self.passing(permission, devices))
+        for device, folder in place["devices"]:
+            own = self.draft_of(device, folder)
+            wanted = Resolver(own, self.levels).run().permissions
+            meaning.permissions += self.passages(device, own, wanted)
+            translation.forwardings |= self.forwardings(device, wanted, translation.outside)
+        return meaning
+
+    def passing(self, permission, device):
+        """A permission of a host as its gateway has it: `device`, ranges, is the host's end."""
+        if permission.hook == "input":
+            ends = {"destination": device, "interfaces": (), "exits": self.inside, "inbound": True}
+        else:
+            ends = {"source": device, "interfaces": self.inside, "exits": (), "inbound": False}
+        return replace(permission, hook="forward", **ends)
+
+    def draft_of(self, device, folder):
+        own = Draft(self.draft.folders)
+        for layer in own.chain(device.get("site") or device["extends"], folder):
+            own.add(layer)
+        if "site" not in device:
+            for name, members in self.draft.members.items():
+                own.set_group(name, members)
+        own.add({key: device[key] for key in ("groups", "services") if key in device})
+        own.base["vpn-inside"] = []  # a part of the tunnel, to the gateway
+        return own
+
+    def passages(self, device, own, wanted):
+        """What of a device's permissions concerns its gateway."""
+        vpn = set(own.interfaces.get("vpn", ()))
+        for permission in wanted:
+            local = permission.destination if permission.hook == "input" else permission.source
+            here = tuple(one for one in device_ranges(device) if within(local, make(*one[:2])))
+            tunnelled = permission.interfaces and set(permission.interfaces) <= vpn
+            crossing = own.services[permission.service].get("crossing", "device")
+            if here and crossing == "device" and permission.hook != "forward" and not tunnelled:
+                yield self.passing(permission, here)
+
+    def forwardings(self, device, wanted, outside):
+        found = {}
+        for service, port in outside_ports(device, self.draft.order).items():
+            clauses = [clause for one in wanted if (one.service, one.hook) == (service, "input") for clause in one.clauses]
+            for protocol, number in {(clause.protocol, clause.ports[0]) for clause in clauses}:
+                for family, low, _ in device_ranges(device):
+                    if family in {address.version for address in outside}:
+                        found[family, protocol, port] = (make(family, low), number, device["name"], service)
+        return found
 
 
 # ---- packets to try ----
@@ -502,7 +735,7 @@ def own_addresses(meaning, *more):
     found = [ipaddress.ip_address(text) for text in more]
     for permission in meaning.permissions:
         ranges = permission.destination if permission.hook == "input" else permission.source
-        for family, low, high in ranges or ():
+        for family, low, high in (ranges or ()) if permission.hook != "forward" else ():
             first = make(family, low)
             holding = [address for address in found if address.version == family and low <= int(address) <= high]
             if not holding and not first.is_multicast and not first.is_unspecified:
@@ -574,6 +807,7 @@ class Prober:
         """Whether no network has such a packet: from the host to itself, which goes over loopback; IGMP over IPv6, or
         what is no protocol there but a header in front of one (RFC 8200 section 4)."""
         to_itself = packet.source in self.own and packet.destination in self.own
+        to_itself |= packet.source == packet.destination
         return to_itself or (packet.family == 6 and packet.protocol in IPV4_ONLY)
 
     def pick(self, choices, family):
@@ -589,7 +823,11 @@ class Prober:
 
     def around(self, permission, clause, family):
         """Packets inside a clause, and right outside in one respect each."""
-        senders, receivers = (self.own, self.others) if permission.hook == "output" else (self.others, self.heard)
+        senders, receivers = {
+            "input": (self.others, self.heard),
+            "output": (self.own, self.others),
+            "forward": (self.elsewhere, self.elsewhere),
+        }[permission.hook]
         source = self.inside(permission.source, family, senders)
         destination = self.inside(permission.destination, family, receivers)
         for one_source in source[:6]:
@@ -608,6 +846,8 @@ class Prober:
         low, high = clause.ports or (1, 65535)
         source_low, source_high = self.random.choice(clause.source_ports or ((1024, 65535),))
         interface = self.random.choice(permission.interfaces or self.interfaces)
+        others = [name for name in self.interfaces if name != interface]
+        leaving = self.random.choice(permission.exits or others or self.interfaces) if permission.hook == "forward" else ""
         ported = clause.protocol in (TCP, UDP)
         kind = self.random.choice(self.KINDS[source.version]) if clause.protocol in (ICMP, ICMP6) else 0
         return Packet(
@@ -620,6 +860,7 @@ class Prober:
             self.random.choice((low, high)) if ported else 0,
             kind if clause.type is None else clause.type,
             clause.code or 0,
+            exit=leaving,
         )
 
     def beside(self, permission, clause, packet):
@@ -634,8 +875,12 @@ class Prober:
             yield replace(packet, code=(packet.code + 1) % 16)
         if packet.hook == "input":
             yield replace(packet, source=self.pick(self.others, packet.family))
-        else:
+        elif packet.hook == "output":
             yield replace(packet, destination=self.pick(self.others, packet.family))
+        else:
+            yield replace(packet, source=self.pick(self.elsewhere, packet.family))
+            yield replace(packet, destination=self.pick(self.elsewhere, packet.family))
+            yield replace(packet, exit=self.random.choice(self.interfaces))
         yield replace(packet, interface=self.random.choice(self.interfaces))
         if permission.hook != "forward":
             source, destination = self.ends("output" if packet.hook == "input" else "input", packet.family)
@@ -647,7 +892,8 @@ class Prober:
         hook, family = choose(("input", "output", "input", "output", "forward")), choose((4, 6))
         source, destination = self.ends(hook, family)
         protocol = choose((TCP, UDP, TCP, UDP, ICMP if family == 4 else ICMP6, choose(self.OTHERS)))
-        packet = Packet(hook, choose(self.interfaces), protocol, source, destination)
+        leaving = choose(self.interfaces) if hook == "forward" else ""
+        packet = Packet(hook, choose(self.interfaces), protocol, source, destination, exit=leaving)
         if protocol in (TCP, UDP):
             port = choose((choose(self.PORTS), choose(self.ports), self.random.randint(1, 65535)))
             source_port = choose((choose(self.PORTS), self.random.randint(1024, 65535)))

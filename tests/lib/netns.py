@@ -103,8 +103,12 @@ class Host:
         """Begins a call; result() waits for it. One at a time."""
         self.pipe.send((function, arguments))
 
+    def outcome(self):
+        """As result(), but (whether the function returned, its value or what it failed of)."""
+        return self.pipe.recv()
+
     def result(self):
-        done, value = self.pipe.recv()
+        done, value = self.outcome()
         if not done:
             raise Failed(value)
         return value
@@ -167,6 +171,13 @@ class Switch(Host):
         self.run("ip", "link", "add", port, "type", "veth", "peer", "name", name, "netns", host.pid)
         self.run("ip", "link", "set", port, "master", "br0", "up")
         bring_up(host, name, addresses)
+
+
+def cable(one, one_name, one_addresses, other, other_name, other_addresses):
+    """Joins two hosts by interfaces of these names, with these addresses (with prefix lengths)."""
+    one.run("ip", "link", "add", one_name, "type", "veth", "peer", "name", other_name, "netns", other.pid)
+    bring_up(one, one_name, one_addresses)
+    bring_up(other, other_name, other_addresses)
 
 
 def bring_up(host, name, addresses):

@@ -11,6 +11,7 @@ from pathlib import Path
 SOURCE = Path(os.environ.get("FLOWFW_SOURCE") or Path(__file__).resolve().parents[2])
 BINARY = Path(os.environ.get("FLOWFW") or SOURCE / "build/src/cmd/flowfw")
 PROFILES = sorted(path.stem for path in (SOURCE / "profiles").glob("*.yaml") if path.stem != "base")
+HOSTS = [name for name in PROFILES if "\nposition:" not in (SOURCE / f"profiles/{name}.yaml").read_text(encoding="utf-8")]
 
 OK, DIFFERS, USAGE, INVALID, BACKEND, SYSTEM = range(6)
 

@@ -63,6 +63,7 @@ MATCHES = [
     rf"icmpv6 type {one_or_set(ICMPV6)}",
     r"icmp(?:v6)? code \d{1,3}",
     r"ip6 hoplimit \d{1,3}",
+    rf"ct status dnat ct original (?:ip daddr {IPV4}|ip6 daddr {IPV6})",
 ]
 STATEMENTS = [
     r"ct state vmap \{ established : accept, related : accept, invalid : drop \}",
@@ -78,6 +79,9 @@ VERDICTS = [
     rf"jump {NAME}",
     r"reject with tcp reset",
     r"reject with icmpx type admin-prohibited",
+    rf"dnat to (?:tcp|udp) dport map @{NAME}:\d{{1,5}}",
+    rf"snat to (?:{IPV4}|{IPV6})",
+    r"masquerade",
 ]
 
 
@@ -97,13 +101,14 @@ GRAMMAR = {
     "top": [
         (r"(?:delete )?table (?:inet flowfw|ip6? flowfw_nat)", "top"),
         (r"flush ruleset", "top"),
-        (r"table inet flowfw \{", "table"),
+        (r"table (?:inet flowfw|ip6? flowfw_nat) \{", "table"),
     ],
     "table": [
         (rf"counter {NAME} \{{", "counter"),
         (rf"limit {NAME} \{{", "limit"),
         (rf"set {NAME} \{{", "set"),
-        (r"chain (?:input|output|forward) \{", "base"),
+        (rf"map {NAME} \{{", "map"),
+        (r"chain (?:input|output|forward|prerouting|postrouting) \{", "base"),
         (rf"chain {NAME} \{{", "chain"),
         (r"\}", "top"),
     ],
@@ -116,9 +121,17 @@ GRAMMAR = {
         (r"elements = \{", "elements"),
         (r"\}", "table"),
     ],
+    "map": [
+        (r"type inet_service : ipv[46]_addr", "map"),
+        (rf"size {NUMBER}", "map"),
+        (r"elements = \{", "mappings"),
+        (r"\}", "table"),
+    ],
+    "mappings": [(rf"\d{{1,5}} : (?:{IPV4}|{IPV6}),", "mappings"), (r"\}", "map")],
     "elements": [(ELEMENT, "elements"), (r"\}", "set")],
     "base": [
         (r"type filter hook (?:input|output|forward) priority 0; policy (?:accept|drop);", "chain"),
+        (r"type nat hook (?:prerouting priority -100|postrouting priority 100); policy accept;", "chain"),
     ],
     "chain": [(r"\}", "table"), (RULE, "chain")],
 }

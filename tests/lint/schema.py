@@ -11,11 +11,22 @@ import tap  # noqa: E402
 
 SCHEMA = program.SOURCE / "profiles/flowfw-profile.schema.json"
 HEAD = "flowfw: 1\nsite: x\nextends: enterprise\n"
+GATEWAY = "flowfw: 1\nsite: x\nextends: gateway\noutside: {address: 198.51.100.7}\n"
+DEVICE = GATEWAY + "devices: [{name: a, extends: xroads, address: 10.8.0.17, "
+CLIENT = "flowfw: 1\nsite: x\nextends: insights\n"
+FLEET = "flowfw: 1\nfleet: x\n"
 GOOD = [
     HEAD,
     HEAD + "groups: {clients: [10.0.0.0/8, {name: a, address: 10.0.0.1, ports: 1/tcp}]}",
     HEAD + "services: {video: off, ntp: on, ssh: {direction: input, ports: [22/tcp], from: admins}}",
     HEAD + "base: {log: {rate: 10/minute}, echo: limited, rtp: {ports: 5000-6000}}",
+    GATEWAY + "inside: {address: [10.8.0.1, '2001:db8::1'], networks: 10.8.0.0/24}\nmasquerade: on\nhairpin: off\n",
+    DEVICE + "forward: {base: 18100, video: on, web-admin: 18443}, services: {smtp: off}, groups: {admins: [10.0.0.1]}}]",
+    GATEWAY + "devices: [{name: a, site: a.yaml, title: an a, address: [10.8.0.17, '2001:db8::17']}]",
+    GATEWAY + "services: {ssh: {direction: forward, ports: 22/tcp, in-interface: outside, out-interface: [inside]}}\n"
+    "interfaces: {outside: eth0, inside: eth1}",
+    CLIENT + "devices: [10.8.0.0/24, {address: 198.51.100.7, forward: {base: 18100}}]",
+    FLEET + "sites: [a.yaml, 'sites/*.yaml', {file: b.yaml, name: c}]\ngateways: d.yaml\ngroups: {admins: [10.0.0.1]}",
 ]
 BAD = {
     "an unknown key": HEAD + "gruops: {}",
@@ -41,6 +52,23 @@ BAD = {
     "a role without services": "flowfw: 1\nrole: x\ntitle: x\n",
     "a profile that defines a service": "flowfw: 1\nprofile: x\ntitle: x\nroles: [node]\n"
     "services: {ssh: {direction: input, ports: 22/tcp}}",
+    "an unknown position": "flowfw: 1\nsite: x\nextends: enterprise\nposition: router\n",
+    "a network as outside address": GATEWAY.replace("100.7", "100.0/24"),
+    "an unknown key of outside": GATEWAY + "inside: {adress: 10.8.0.1}\n",
+    "an unknown word for masquerade": GATEWAY + "masquerade: maybe\n",
+    "no devices in the list": GATEWAY + "devices: []\n",
+    "devices that are a mapping": GATEWAY + "devices: {a: 10.8.0.17}\n",
+    "a device without address": GATEWAY + "devices: [{name: a, extends: xroads}]\n",
+    "a device's name in capitals": GATEWAY + "devices: [{name: A, extends: xroads, address: 10.8.0.17}]\n",
+    "an unknown key of a device": DEVICE + "forwards: {base: 18100}}]\n",
+    "a device with two profiles": DEVICE + "site: a.yaml}]\n",
+    "groups beside a device's site": GATEWAY + "devices: [{name: a, site: a.yaml, address: 10.8.0.17, groups: {}}]\n",
+    "an outside port with a protocol": DEVICE + "forward: {rest-api: 18088/tcp, node: 15556}}]\n",
+    "an outside port that is too large": DEVICE + "forward: {base: 65536}}]\n",
+    "an order of ports in a site": GATEWAY + "forward: {pair: [rest-api, node]}\n",
+    "a mirror in a site": CLIENT + "mirror: [rest-api]\n",
+    "a fleet with an unknown key": FLEET + "sties: [a.yaml]\n",
+    "a fleet's entry without file": FLEET + "sites: [{name: a}]\n",
 }
 
 

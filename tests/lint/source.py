@@ -13,9 +13,9 @@ import tap  # noqa: E402
 FLOORS = {
     "base": 0,
     "diag": 1, "net": 1,
-    "yaml": 2, "netlink": 2,
+    "yaml": 2, "netlink": 2, "space": 2,
     "policy": 3,
-    "nftables": 4,
+    "nftables": 4, "meaning": 4,
     "emit": 5, "profile": 5, "kernel": 5,
     "cmd": 6,
 }
@@ -31,7 +31,7 @@ WORDS = re.compile(
     re.IGNORECASE,
 )
 # A call that adds a diagnostic, up to the first text that looks like an id.
-ADDED = re.compile(r'\bfw_(?:error|warning|refusal|failure|failure_at|usage)\s*\(([^;]*?)"([a-z][a-z0-9-]*)"\s*,', re.S)
+ADDED = re.compile(r'\bfw_(?:error|finding|warning|refusal|failure|failure_at|usage)\s*\(([^;]*?)"([a-z][a-z0-9-]*)"\s*,', re.S)
 
 
 def files():

@@ -18,10 +18,14 @@ GOLDEN = program.SOURCE / "tests/golden"
 FOREIGN = """
 table inet filter { chain input { type filter hook input priority 0; tcp dport 22 accept; }; }
 table ip docker { set s { type ipv4_addr; elements = { 10.0.0.1 }; }; }
+table ip nat {
+    chain PREROUTING { type nat hook prerouting priority -100; tcp dport 8080 dnat to 172.17.0.2:80; }
+    chain POSTROUTING { type nat hook postrouting priority 100; ip saddr 172.17.0.0/16 masquerade; }
+}
 table ip6 flowfw_other { chain c { }; }
 """
 OURS = {("inet", "flowfw"), ("ip", "flowfw_nat"), ("ip6", "flowfw_nat")}
-
+OTHER_TABLE, OTHER_RULESET = "junction-17", "frame-standalone"  # a host's, in each frame
 
 
 def protocol_number(found):
@@ -34,6 +38,8 @@ def protocol_number(found):
 # What nft 1.0.6 lists in other words than it reads: (as listed, as written).
 SPELLINGS = [
     (r"^type filter hook (\w+) priority filter;", r"type filter hook \1 priority 0;"),
+    (r"^type nat hook prerouting priority dstnat;", "type nat hook prerouting priority -100;"),
+    (r"^type nat hook postrouting priority srcnat;", "type nat hook postrouting priority 100;"),
     (r"\bicmpx type\b", "icmpx"),
     (r"\bicmpx admin-prohibited", "icmpx type admin-prohibited"),
     (r"\b(l4proto|ip protocol) (\w+)", protocol_number),
@@ -129,7 +135,7 @@ def blocks(text):
                 block = None
         elif line == "}":
             block = None
-        elif line.startswith("type filter hook"):
+        elif re.match(r"type \w+ hook ", line):
             block.append(statement(line.replace("; policy", ";policy").split(";policy")[0] + ";"))
             block.append(statement("policy" + line.split("policy")[1]))
         else:
@@ -139,6 +145,11 @@ def blocks(text):
             lines = list(filter(None, lines))
             table[key] = lines if key[0] == "chain" else sorted(lines)
     return tables
+
+
+def tables_of(text):
+    """Those that are left when a rule file was loaded: they have something in them."""
+    return {table: objects for table, objects in blocks(text).items() if objects}
 
 
 def as_text(tables):
@@ -171,9 +182,11 @@ def loads(text):
         foreign = {table: objects for table, objects in once.items() if table not in OURS}
         if "flush ruleset" not in text:
             tap.equal(foreign, before, "the tables of others")
-        shown = host.run("nft", "-y", "list", "table", "inet", "flowfw")[1]
-        wanted = {"inet flowfw": blocks(text)["inet flowfw"]}
-        tap.equal(as_text(blocks(shown)), as_text(wanted), "what the kernel lists")
+        ours = sorted(OURS & once.keys())
+        shown = {}
+        for family, table in ours:
+            shown |= blocks(host.run("nft", "-y", "list", "table", family, table)[1])
+        tap.equal(as_text(shown), as_text(tables_of(text)), "what the kernel lists")
         return {table: objects for table, objects in once.items() if table in OURS}
     finally:
         host.stop()
@@ -184,6 +197,22 @@ def replaces(host, text, alone):
     load(host, text)
     ours = {table: objects for table, objects in listing(host).items() if table in OURS}
     tap.equal(ours, alone, "the list after other rule sets")
+
+
+def translates(tables):
+    return {table for table in tables if table[1] == "flowfw_nat"}
+
+
+def ends_translation(gateway, other):
+    """What an older file translated, one that translates nothing takes away."""
+    host = netns.Host("loader")
+    try:
+        load(host, gateway)
+        tap.equal(bool(translates(listing(host))), True, "a gateway translates")
+        load(host, other)
+        tap.equal(translates(listing(host)), set(), "tables that translate behind a host's file")
+    finally:
+        host.stop()
 
 
 def dry_run_of_flowfw(case):
@@ -267,6 +296,11 @@ def main():
             if alone[case] is not None:
                 name = f"{case}: replaces the case that comes {order} it by name"
                 checks.run(name, replaces, host, files[case], alone[case])
+    translating = [case for case in files if alone[case] and translates(alone[case])]
+    checks.run("there are cases that translate", tap.equal, len(translating) > 5, True, "more than five")
+    for case in translating:
+        for other in (OTHER_TABLE, OTHER_RULESET):
+            checks.run(f"{other}: ends what {case} translates", ends_translation, files[case], files[other])
     for case in files:
         checks.run(f"{case}: check --kernel agrees", dry_run_of_flowfw, case)
     checks.run("5,000 cameras load", loads_cameras, 5_000, 20)

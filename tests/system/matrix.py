@@ -196,7 +196,7 @@ class Case:
 def all_cases(attempts):
     """Those of one profile behind each other; the last has every service that any has."""
     cases = []
-    for profile in program.PROFILES:
+    for profile in program.HOSTS:
         bare = Case(attempts, profile, "bare", {})
         named = Case(attempts, profile, "named", world.GROUPS)
         later = Case(attempts, profile, "later", world.GROUPS, LATER)
