@@ -3,11 +3,11 @@
 
 Examples are found in the sources of the pages, by the comment before each display:
 
-flowfw-profile.5   .\\" example: valid | warning ID | error ID | file PATH
-flowfw.1           .\\" example: run
+flowfw-profile.5   .\\" example: valid [PATH] | warning ID | error ID | file PATH | fleet
+flowfw.1           .\\" example: run [STATUS] | file PATH
 README.md          <!-- file: PATH --> before a block, whose text goes into that file; and ```console blocks, whose
                    lines with `$ ` are run and whose other lines are the output. A line with `...` alone stands for
-                   any number of lines.
+                   any number of lines. The library is shown where installing puts it.
 
 --update writes the output in the README anew, for a person to read.
 """
@@ -27,7 +27,7 @@ PAGE_1 = program.SOURCE / "man/flowfw.1"
 PAGE_5 = program.SOURCE / "man/flowfw-profile.5"
 README = program.SOURCE / "README.md"
 SCHEMA = program.SOURCE / "profiles/flowfw-profile.schema.json"
-COMMANDS = ("gen", "check", "list", "init")
+COMMANDS = ("gen", "check", "explain", "diff", "list", "init")
 
 EXAMPLE = re.compile(r'^\.\\" example: ([^\n]*)\n\.Bd [^\n]*\n(.*?)^\.Ed$', re.M | re.S)
 
@@ -50,7 +50,7 @@ def with_head(text):
         for line in ("flowfw: 1", "site: example", "extends: enterprise")
         if not re.search(rf"^{line.partition(':')[0]}:", text, re.M)
     )
-    return text if re.search("^(profile|role):", text, re.M) else head + text
+    return text if re.search("^(profile|role|fleet):", text, re.M) else head + text
 
 
 def check_example(kind, text, folder):
@@ -60,12 +60,14 @@ def check_example(kind, text, folder):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
         return
-    path = folder / "example.yaml"
+    path = folder / (rest if word == "valid" and rest else "example.yaml")
     path.write_text(with_head(text), encoding="utf-8")
-    process = program.flowfw("check", path.name, cwd=folder)
+    how = ("gen", "--output-dir", "out", "--fleet") if word == "fleet" else ("check",)
+    process = program.flowfw(*how, path.name, cwd=folder)
     said = f"{process.stdout}{process.stderr}"
-    assert process.returncode == (program.INVALID if word == "error" else program.OK), said
-    if word != "valid":
+    status = program.DIFFERS if rest == "expect-failed" else program.INVALID
+    assert process.returncode == (status if word == "error" else program.OK), said
+    if word in ("warning", "error"):
         assert re.search(rf"^\S+ {word}: .*\[{rest}\]$", process.stderr, re.M), said
     if word != "error":
         follow_schema(path)
@@ -77,18 +79,22 @@ def page_examples(checks):
         checks.run(f"flowfw-profile.5:{line}: {kind}", check_example, kind, text, folder)
 
 
-def run_commands(text, folder):
+def run_commands(text, folder, status):
     for command in text.replace("\\\n", " ").splitlines():
         words = shlex.split(command)
         assert words[0] == "flowfw", command
         process = program.flowfw(*words[1:], cwd=folder)
-        assert process.returncode == program.OK, f"{command}: {process.returncode}\n{process.stderr}"
+        assert process.returncode == status, f"{command}: {process.returncode}\n{process.stderr}"
 
 
 def page_commands(checks):
     folder = program.scratch()
-    for _, text, line in examples(PAGE_1):
-        checks.run(f"flowfw.1:{line}: commands", run_commands, text, folder)
+    for kind, text, line in examples(PAGE_1):
+        word, _, rest = kind.partition(" ")
+        if word == "file":
+            (folder / rest).write_text(text, encoding="utf-8")
+        else:
+            checks.run(f"flowfw.1:{line}: commands", run_commands, text, folder, int(rest or program.OK))
 
 
 def lint_page(page):
@@ -173,7 +179,7 @@ def schema_files(checks):
 def ids_of_sources():
     """Every id that some call may put into a diagnostic."""
     ids = set()
-    call = r"\b(?:fw_(?:error|warning|refusal|failure|failure_at|usage)|report)\s*\([^;\"]*\"([a-z][a-z0-9-]*)\"\s*,"
+    call = r"\b(?:fw_(?:error|finding|warning|refusal|failure|failure_at|usage)|report)\s*\([^;\"]*\"([a-z][a-z0-9-]*)\"\s*,"
     row = r"\[FW_NET_\w+\] = \{\"([a-z][a-z0-9-]*)\""
     for path in sorted((program.SOURCE / "src").rglob("*.c")):
         text = path.read_text(encoding="utf-8")
@@ -214,11 +220,11 @@ def help_fits():
         assert text and not wide, f"{command}: {wide}"
 
 
-# ---- the starter ----
+# ---- the starters ----
 
 
-def starter(profile, *arguments):
-    path = program.scratch() / "junction-17.yaml"
+def starter(profile, *arguments, name="junction-17.yaml", folder=None):
+    path = (folder or program.scratch()) / name
     process = program.flowfw("init", "--profile", profile, *arguments, path)
     assert process.returncode == program.OK and process.stdout == "", process.stdout + process.stderr
     return path
@@ -231,13 +237,19 @@ def check_starter(path):
     return process.stderr
 
 
+# What is said of a starter before anything in it is changed: nobody may come in, or nothing is there.
+UNCHANGED = {"gateway": "[no-devices]"}
+
+
 def starter_without_admins(profile):
-    assert "[no-admin-access]" in check_starter(starter(profile))
+    warnings = check_starter(starter(profile))
+    assert UNCHANGED.get(profile, "[no-admin-access]") in warnings, warnings
 
 
 def starter_with_admins(profile):
     warnings = check_starter(starter(profile, "--admins", "10.20.5.10-10.20.5.20, 2001:db8:20::/48"))
     assert "[no-admin-access]" not in warnings, warnings
+    assert "[unused-group]" not in warnings, warnings
 
 
 def uncomment(text):
@@ -249,14 +261,32 @@ def uncomment(text):
     return "\n".join(lines) + "\n"
 
 
-def starter_in_use():
+def starter_in_use(profile, key):
     """the starter is valid with every example in it uncommented"""
-    path = starter("enterprise")
+    path = starter(profile)
+    starter("xroads", "--admins", "10.20.5.10", name="junction-18.yaml", folder=path.parent)
     text = uncomment(path.read_text(encoding="utf-8"))
-    assert "cameras:" in re.sub("#.*", "", text)
+    assert f"{key}:" in re.sub("#.*", "", text)
     path.write_text(text, encoding="utf-8")
     warnings = check_starter(path)
     assert "[unset-group]" not in warnings, warnings
+
+
+def fleet_in_use():
+    """the starter of a fleet compiles with every example in it uncommented"""
+    path = program.scratch() / "city.yaml"
+    process = program.flowfw("init", "--fleet", path)
+    assert process.returncode == program.OK and process.stdout == "", process.stdout + process.stderr
+    path.write_text(uncomment(path.read_text(encoding="utf-8")), encoding="utf-8")
+    follow_schema(path)
+    (path.parent / "sites").mkdir()
+    starter("xroads", name="sites/junction-17.yaml", folder=path.parent)
+    starter("insights", name="control-room.yaml", folder=path.parent)
+    starter("gateway", name="city-gateway.yaml", folder=path.parent)
+    process = program.flowfw("gen", "--fleet", path, "--output-dir", path.parent / "out")
+    assert process.returncode == program.OK, process.stderr
+    found = sorted(file.name for file in (path.parent / "out").glob("*.nft"))
+    tap.equal(found, ["city-gateway.nft", "control-room-pc.nft", "junction-17.nft"])
 
 
 # ---- the README ----
@@ -280,7 +310,7 @@ def run_line(command, folder):
     words = shlex.split(command)
     words = words[2:] if words[:2] == ["./dev", "run"] else words[1:]
     process = program.flowfw(*words, cwd=folder)
-    return process.stdout + process.stderr
+    return (process.stdout + process.stderr).replace(f"{program.SOURCE}/", "/usr/local/share/flowfw/")
 
 
 def matches(got, expected):
@@ -343,7 +373,9 @@ def main():
     for profile in program.PROFILES:
         checks.run(f"init: {profile}", starter_without_admins, profile)
         checks.run(f"init: {profile}, with administrators", starter_with_admins, profile)
-    checks.run(starter_in_use.__doc__, starter_in_use)
+    for profile, key in (("enterprise", "cameras"), ("gateway", "devices"), ("insights", "devices")):
+        checks.run(f"init: {profile}: {starter_in_use.__doc__}", starter_in_use, profile, key)
+    checks.run(fleet_in_use.__doc__, fleet_in_use)
     readme(checks)
     checks.run(readme_links.__doc__, readme_links)
     return checks.done()
