@@ -12,11 +12,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/file.h"
+
+/** The hidden folder's name begins so. */
+#define HIDDEN ".flowfw-"
+enum { HIDDEN_DIGITS = 16 };
 
 /** A name in the hidden folder, as it is seen from the folder. */
 struct hidden_name {
@@ -27,24 +32,6 @@ static struct hidden_name hide(const struct fw_folder *folder, const char *name)
 	struct hidden_name hidden;
 	snprintf(hidden.text, sizeof(hidden.text), "%s/%s", folder->hidden, name);
 	return hidden;
-}
-
-int fw_folder_open(struct fw_folder *folder, const char *path, bool make) {
-	uint64_t salt;
-	if (make && mkdir(path, 0777) != 0 && errno != EEXIST) {
-		return errno;
-	}
-	/* Not to be guessed: in a folder that others may write to, it must be ours. */
-	if (getrandom(&salt, sizeof(salt), 0) != (ssize_t)sizeof(salt)) {
-		return EAGAIN;
-	}
-	folder->fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (folder->fd < 0) {
-		return errno;
-	}
-	snprintf(folder->hidden, sizeof(folder->hidden), ".flowfw-%016llx",
-		(unsigned long long)salt);
-	return 0;
 }
 
 /** The open hidden folder, or NULL: there is none. */
@@ -62,7 +49,8 @@ static bool is_file_name(const char *name) {
 	return strcmp(name, ".") != 0 && strcmp(name, "..") != 0;
 }
 
-void fw_folder_fini(struct fw_folder *folder) {
+/** Removes the hidden folder, and what is in it. */
+static void remove_hidden(const struct fw_folder *folder) {
 	DIR *hidden = open_hidden(folder);
 	if (hidden != NULL) {
 		struct dirent *entry;
@@ -74,6 +62,61 @@ void fw_folder_fini(struct fw_folder *folder) {
 		closedir(hidden);
 		unlinkat(folder->fd, folder->hidden, AT_REMOVEDIR);
 	}
+}
+
+/** What a run that was killed has left: nobody else is at work, as we have the lock. */
+static void sweep(struct fw_folder *folder) {
+	static const char digits[] = "0123456789abcdef";
+	int fd = openat(folder->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *all = fd >= 0 ? fdopendir(fd) : NULL;
+	struct dirent *entry;
+	struct stat status;
+	while (all != NULL && (entry = readdir(all)) != NULL) {
+		const char *name = entry->d_name;
+		bool ours = strlen(name) == strlen(HIDDEN) + HIDDEN_DIGITS &&
+			    strncmp(name, HIDDEN, strlen(HIDDEN)) == 0 &&
+			    strspn(name + strlen(HIDDEN), digits) == HIDDEN_DIGITS &&
+			    fstatat(folder->fd, name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+			    S_ISDIR(status.st_mode) && status.st_uid == geteuid();
+		if (ours) {
+			snprintf(folder->hidden, sizeof(folder->hidden), "%s", name);
+			remove_hidden(folder);
+		}
+	}
+	if (all != NULL) {
+		closedir(all);
+	}
+}
+
+int fw_folder_open(struct fw_folder *folder, const char *path, bool make) {
+	uint64_t salt;
+	if (make && mkdir(path, 0777) != 0 && errno != EEXIST) {
+		return errno;
+	}
+	/* Not to be guessed: in a folder that others may write to, it must be ours. */
+	if (getrandom(&salt, sizeof(salt), 0) != (ssize_t)sizeof(salt)) {
+		return EAGAIN;
+	}
+	folder->fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (folder->fd < 0) {
+		return errno;
+	}
+	if (make) {
+		/* Two runs would each forget what the other has written. */
+		if (flock(folder->fd, LOCK_EX | LOCK_NB) != 0) {
+			int error = errno;
+			fw_fd_close(&folder->fd);
+			return error;
+		}
+		sweep(folder);
+	}
+	snprintf(
+		folder->hidden, sizeof(folder->hidden), HIDDEN "%016llx", (unsigned long long)salt);
+	return 0;
+}
+
+void fw_folder_fini(struct fw_folder *folder) {
+	remove_hidden(folder);
 	fw_fd_close(&folder->fd);
 	folder->fd = -1;
 }

@@ -32,8 +32,9 @@ struct fleet_run {
 	FW_VEC(struct target) targets; /* a second file before the first, which refers to it */
 	struct fw_folder folder;
 	bool folder_there;
-	struct fw_manifest known; /* what the folder said of itself before */
-	bool stale;		  /* under --check: something would change */
+	struct fw_manifest known;     /* what the folder said of itself before */
+	bool stale;		      /* under --check: something would change */
+	FW_VEC(const char *) leaving; /* files that are to be removed */
 	size_t removed;
 };
 
@@ -42,6 +43,7 @@ static void fleet_run_fini(struct fleet_run *fleet) {
 		fw_folder_fini(&fleet->folder);
 	}
 	FW_VEC_FINI(&fleet->targets);
+	FW_VEC_FINI(&fleet->leaving);
 	fw_manifest_fini(&fleet->known);
 	fw_members_fini(&fleet->members);
 }
@@ -245,17 +247,20 @@ static bool is_there(const struct fleet_run *fleet, struct fw_slice file) {
 	return access(path.data, F_OK) == 0;
 }
 
-/** Removes a file of somebody who has left the fleet. False: it is still there. */
-static bool prune(struct fleet_run *fleet, struct fw_slice file) {
-	const char *name = fw_arena_text(&fleet->run->arena, file);
-	int error = fw_folder_remove(&fleet->folder, name);
-	if (error != 0) {
-		fw_failure(&fleet->run->diags, "remove-failed", error, "cannot remove '%s/%s'",
-			fleet->plan->folder, name);
-		return false;
+/** Removes the files of those who have left the fleet. False: some are still there. */
+static bool prune(struct fleet_run *fleet) {
+	size_t errors = fleet->run->diags.errors;
+	for (size_t i = 0; i < fleet->leaving.count; i++) {
+		const char *name = fleet->leaving.items[i];
+		int error = fw_folder_remove(&fleet->folder, name);
+		if (error != 0) {
+			fw_failure(&fleet->run->diags, "remove-failed", error,
+				"cannot remove '%s/%s'", fleet->plan->folder, name);
+		} else {
+			fleet->removed++;
+		}
 	}
-	fleet->removed++;
-	return true;
+	return fleet->run->diags.errors == errors;
 }
 
 /** A file that belongs to nobody any more. False: it is not to be remembered, either. */
@@ -263,7 +268,8 @@ static bool keep_orphan(
 	struct fleet_run *fleet, struct fw_slice file, size_t number, struct fw_buf *out) {
 	const struct fw_fleet_plan *plan = fleet->plan;
 	if (plan->prune && !plan->check) {
-		return !prune(fleet, file);
+		FW_VEC_ADD(&fleet->leaving, fw_arena_text(&fleet->run->arena, file));
+		return false;
 	}
 	fleet->stale |= plan->prune;
 	if (number < ORPHANS_SHOWN && (plan->check || !fleet->run->quiet)) {
@@ -325,8 +331,12 @@ static bool open_folder(struct fleet_run *fleet) {
 		return true; /* then all would be new */
 	}
 	if (error != 0) {
-		fw_failure(&fleet->run->diags, "unreadable-folder", error,
+		struct fw_diag *diag = fw_failure(&fleet->run->diags, "unreadable-folder", error,
 			"cannot open the folder '%s'", plan->folder);
+		if (error == EWOULDBLOCK) {
+			fw_diag_hint(&fleet->run->diags, diag,
+				"another flowfw is at work in it; wait for its end");
+		}
 		return false;
 	}
 	fleet->folder_there = true;
@@ -353,11 +363,15 @@ static void publish_members(struct fleet_run *fleet) {
 	}
 }
 
-/** The list goes first: rather it names a file that is not there than one is there unnamed. */
+/**
+ * What leaves goes first, when all that stays is on the disk; then the list, and then the files:
+ * rather it names a file that is not there than one is there unnamed.
+ */
 static void publish(struct fleet_run *fleet, const struct fw_signals *signals, int *out_signal) {
 	FW_AUTO(fw_buf_fini) struct fw_buf list = {0};
 	bool changed;
 	list_files(fleet, &list, &changed);
+	fleet->stale |= changed;
 	if (fleet->plan->check || (!changed && fleet->members.report.files.written == 0)) {
 		return;
 	}
@@ -371,7 +385,9 @@ static void publish(struct fleet_run *fleet, const struct fw_signals *signals, i
 		return;
 	}
 	if (error == 0) {
-		publish_file(fleet, FW_MANIFEST);
+		if (prune(fleet)) {
+			publish_file(fleet, FW_MANIFEST);
+		}
 		publish_members(fleet);
 		error = fw_folder_finish(&fleet->folder);
 	}
@@ -475,7 +491,7 @@ enum fw_exit fw_fleet_gen(struct fw_run *run, const struct fw_fleet_plan *plan) 
 	if (prepare(&fleet)) {
 		taken = run_held(&fleet, &signals);
 		status = fw_members_status(&fleet.members);
-		if (status == FW_EXIT_FINE &&
+		if (status == FW_EXIT_FINE && plan->check &&
 			(fleet.stale || fleet.members.report.files.stale != 0)) {
 			status = FW_EXIT_DIFFERS;
 		}

@@ -107,8 +107,46 @@ static void mirror(struct draft *draft, struct service *service) {
 	}
 }
 
+static bool is_mirrored(const struct place *place, const char *name) {
+	for (size_t i = 0; i < place->mirror.count; i++) {
+		if (strcmp(place->mirror.items[i].name, name) == 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Each port that a device is called on is one of a service that is called, and of no other. */
+static void check_forwards(struct draft *draft, const struct device *device) {
+	const struct wanted_ports wanted = fw_wanted_ports(draft, device);
+
+	for (size_t i = 0; i < wanted.count; i++) {
+		const struct wanted_port *port = &wanted.items[i];
+		if (fw_draft_service(draft, fw_slice(port->service)) == NULL) {
+			fw_draft_no_service(draft, port->span, fw_slice(port->service));
+		} else if (!is_mirrored(&draft->place, port->service)) {
+			struct fw_diag *diag = fw_error(draft->diags, port->span, "forward-closed",
+				"'%s' is no service that is called from here", port->service);
+			fw_diag_note(draft->diags, diag, draft->place.mirror.span, "these are");
+		}
+		for (size_t j = 0; j < i; j++) {
+			if (wanted.items[j].port != port->port) {
+				continue;
+			}
+			struct fw_diag *diag = fw_error(draft->diags, port->span,
+				"forward-conflict", "the outside port %u is given for '%s', too",
+				port->port, wanted.items[j].service);
+			fw_diag_note(draft->diags, diag, wanted.items[j].span, "the other one");
+		}
+	}
+}
+
 void fw_mirror_services(struct draft *draft) {
 	const struct name_refs *names = &draft->place.mirror;
+
+	for (size_t i = 0; i < draft->place.device_count; i++) {
+		check_forwards(draft, &draft->place.devices[i]);
+	}
 
 	for (size_t i = 0; i < names->count; i++) {
 		const struct name_ref *ref = &names->items[i];

@@ -175,7 +175,9 @@ struct service {
 	enum enabled plain_http; /* ON or OFF where somebody said so */
 	struct name_refs allow;	 /* warnings about it */
 
-	enum fw_service_state state; /* resolve.c's */
+	enum fw_service_state state; /* resolve.c's, like what follows */
+	struct fw_side own_end;
+	const struct fw_set *excepted; /* or NULL */
 };
 
 /** Members of a group as they are read; the list is on the heap until the group is resolved. */
@@ -234,6 +236,7 @@ struct base {
 struct device_forward {
 	struct name_ref service;
 	uint16_t port; /* 0: behind the base */
+	bool off;      /* it is not forwarded */
 	struct fw_span span;
 };
 

@@ -75,6 +75,16 @@ static uint16_t base_port(struct draft *draft, const struct device *device, cons
 	return (uint16_t)(device->forward_base + offset);
 }
 
+static bool is_off(const struct device *device, const char *service) {
+	for (size_t i = 0; i < device->forward_count; i++) {
+		if (device->forwards[i].off &&
+			strcmp(device->forwards[i].service.name, service) == 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
 struct wanted_ports fw_wanted_ports(struct draft *draft, const struct device *device) {
 	const struct name_refs *pair = &draft->place.pair;
 	struct wanted_ports wanted = {FW_ARENA_ARRAY(draft->arena, struct wanted_port,
@@ -84,6 +94,9 @@ struct wanted_ports fw_wanted_ports(struct draft *draft, const struct device *de
 	for (size_t i = 0; i < device->forward_count; i++) {
 		const struct device_forward *forward = &device->forwards[i];
 		const char *service = forward->service.name;
+		if (forward->off) {
+			continue;
+		}
 		uint16_t port = forward->port != 0
 					? forward->port
 					: base_port(draft, device, service, forward->span);
@@ -94,7 +107,7 @@ struct wanted_ports fw_wanted_ports(struct draft *draft, const struct device *de
 	}
 	for (size_t i = 0; device->forward_base != 0 && i < pair->count; i++) {
 		const char *service = pair->items[i].name;
-		if (fw_wanted_port(&wanted, service) != NULL) {
+		if (fw_wanted_port(&wanted, service) != NULL || is_off(device, service)) {
 			continue;
 		}
 		uint16_t port = base_port(draft, device, service, device->base_span);
@@ -155,9 +168,9 @@ bool fw_outside_has(const struct place *place, enum fw_family family) {
 }
 
 static void add_forwardings(struct gateway *gateway, const struct station *station,
-	const struct fw_flow *flow, const struct wanted_port *wanted) {
+	const struct fw_flow *flow, family_bits families, const struct wanted_port *wanted) {
 	for (int family = FW_IPV4; family < FW_FAMILY_COUNT; family++) {
-		if (!station->has[family] ||
+		if ((families & 1U << family) == 0 ||
 			!fw_outside_has(gateway->place, (enum fw_family)family)) {
 			continue;
 		}
@@ -196,20 +209,23 @@ static void forward_port(struct gateway *gateway, const struct station *station,
 	struct fw_diags *diags = gateway->draft->diags;
 	const struct fw_flow *flow = input_flow(policy, wanted->service);
 	const struct service *service = fw_draft_service(own, fw_slice(wanted->service));
+	family_bits families = flow != NULL ? fw_crossing_families(station, own, flow) : 0;
 
 	if (service == NULL) {
 		fw_draft_no_service(own, wanted->span, fw_slice(wanted->service));
-	} else if (flow == NULL && !wanted->by_base && service->state != FW_SERVICE_CUT) {
+	} else if (families == 0 && !wanted->by_base && service->state != FW_SERVICE_CUT) {
 		struct fw_diag *diag = fw_error(diags, wanted->span, "forward-closed",
 			"'%s' lets nobody in by '%s', so nothing can be forwarded to it",
 			station->device->name, wanted->service);
-		fw_diag_note(diags, diag, station->device->profile_span, "its profile");
-	} else if (flow != NULL && only_port(flow) == 0) {
+		fw_diag_note(diags, diag, flow != NULL ? flow->span : station->device->profile_span,
+			flow != NULL ? "it is not for what comes by way of a gateway"
+				     : "its profile");
+	} else if (families != 0 && only_port(flow) == 0) {
 		struct fw_diag *diag = fw_error(diags, wanted->span, "forward-ports",
 			"'%s' is not one port, and one outside port leads to one", wanted->service);
 		fw_diag_note(diags, diag, flow->span, "its ports");
-	} else if (flow != NULL) {
-		add_forwardings(gateway, station, flow, wanted);
+	} else if (families != 0) {
+		add_forwardings(gateway, station, flow, families, wanted);
 	}
 }
 

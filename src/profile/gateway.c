@@ -13,9 +13,6 @@ enum { OPENED_SHOWN = 8 };
 
 /* ---- what is under way ---- */
 
-/* Families of a station that a flow is for, as bits. */
-typedef uint8_t family_bits;
-
 /* Devices that have a flow alike. */
 struct crowd {
 	UT_hash_handle hh; /* by key */
@@ -33,11 +30,18 @@ struct model {
 	bool loaded;
 };
 
+/* What the gateway's own services list themselves. */
+struct own_set {
+	UT_hash_handle hh; /* by name */
+	const struct fw_set *set;
+};
+
 /* A set of a device's own, among those of all devices. */
 struct variant {
 	UT_hash_handle hh; /* by content */
 	struct fw_set *set;
 	const char *device; /* the first that has it */
+	bool taken;	    /* the gateway itself means something else by its name */
 };
 
 static void gateway_fini(struct gateway *gateway) {
@@ -51,6 +55,7 @@ static void gateway_fini(struct gateway *gateway) {
 	HASH_CLEAR(hh, gateway->models);
 	HASH_CLEAR(hh, gateway->crowds);
 	HASH_CLEAR(hh, gateway->variants);
+	HASH_CLEAR(hh, gateway->own_sets);
 	fw_forward_fini(gateway);
 	FW_VEC_FINI(&gateway->forwardings);
 }
@@ -248,15 +253,44 @@ static bool same_content(const struct fw_set *a, const struct fw_set *b) {
 	return fw_slice_equal(fw_buf_slice(&left), fw_buf_slice(&right));
 }
 
-/* The gateway's own group where a device has it from there, or says the same; else NULL. */
-static const struct fw_set *shared_set(const struct gateway *gateway, const struct fw_set *set) {
-	struct group *group = fw_draft_group(gateway->draft, fw_slice(set->name));
+static void note_own_set(struct gateway *gateway, const struct fw_set *set) {
+	struct own_set *known = NULL;
 
-	if (set->literal || group == NULL || group->state != GROUP_LIST) {
-		return NULL;
+	if (set == NULL || !set->literal) {
+		return;
 	}
-	const struct fw_set *own = fw_resolve_group(gateway->draft, group);
-	return own == set || same_content(own, set) ? own : NULL;
+	HASH_FIND_STR(gateway->own_sets, set->name, known);
+	if (known == NULL) {
+		known = FW_ARENA_NEW(gateway->draft->arena, struct own_set);
+		known->set = set;
+		HASH_ADD_KEYPTR(hh, gateway->own_sets, set->name, strlen(set->name), known);
+	}
+}
+
+static void note_own_side(struct gateway *gateway, const struct fw_side *side) {
+	for (size_t i = 0; i < side->set_count; i++) {
+		note_own_set(gateway, side->sets[i]);
+	}
+	note_own_set(gateway, side->except);
+}
+
+static void note_own_sets(struct gateway *gateway) {
+	for (size_t i = 0; i < gateway->flows->list.count; i++) {
+		note_own_side(gateway, &gateway->flows->list.items[i].source);
+		note_own_side(gateway, &gateway->flows->list.items[i].destination);
+	}
+}
+
+/* What the gateway itself calls by this name, or NULL. */
+static const struct fw_set *own_set(struct gateway *gateway, const struct fw_set *set) {
+	if (set->literal) {
+		struct own_set *own = NULL;
+		HASH_FIND_STR(gateway->own_sets, set->name, own);
+		return own != NULL ? own->set : NULL;
+	}
+	struct group *group = fw_draft_group(gateway->draft, fw_slice(set->name));
+	return group != NULL && group->state == GROUP_LIST ? fw_resolve_group(gateway->draft, group)
+							   : NULL;
 }
 
 /* The one set with this content. */
@@ -269,9 +303,9 @@ static const struct fw_set *unify(
 	if (set == NULL) {
 		return NULL;
 	}
-	const struct fw_set *shared = shared_set(gateway, set);
-	if (shared != NULL) {
-		return shared;
+	const struct fw_set *own = own_set(gateway, set);
+	if (own != NULL && (own == set || same_content(own, set))) {
+		return own;
 	}
 	add_content(&key, set);
 	HASH_FIND(hh, gateway->variants, key.data, key.length, variant);
@@ -280,6 +314,7 @@ static const struct fw_set *unify(
 		variant->set = FW_ARENA_NEW(arena, struct fw_set);
 		*variant->set = *set;
 		variant->device = device->name;
+		variant->taken = own != NULL;
 		const char *bytes = fw_arena_text(arena, fw_buf_slice(&key));
 		HASH_ADD_KEYPTR(hh, gateway->variants, bytes, key.length, variant);
 	}
@@ -296,7 +331,7 @@ static int compare_variants(const void *left, const void *right) {
 
 /*
  * A group of one device, or of some, bears the first one's name, too. What a service lists itself
- * needs that only where devices differ.
+ * needs that only where devices differ, from each other or from the gateway.
  */
 static void name_variants(struct gateway *gateway) {
 	struct fw_arena *arena = gateway->draft->arena;
@@ -317,7 +352,7 @@ static void name_variants(struct gateway *gateway) {
 	}
 	for (size_t i = 0; i < count; i++) {
 		struct fw_set *set = sorted[i]->set;
-		if (set->literal && alone[i]) {
+		if (set->literal && alone[i] && !sorted[i]->taken) {
 			continue;
 		}
 		const char *what = set->title != NULL ? set->title : set->name;
@@ -437,17 +472,25 @@ static bool is_tunnelled(struct draft *own, const struct fw_flow *flow) {
 	return names->count != 0;
 }
 
+family_bits fw_crossing_families(
+	const struct station *station, struct draft *own, const struct fw_flow *flow) {
+	const struct service *service = fw_draft_service(own, fw_slice(flow->service));
+
+	if (flow->hook == FW_FORWARD || service->crossing != CROSSING_DEVICE ||
+		is_tunnelled(own, flow)) {
+		return 0;
+	}
+	return local_families(station, flow->hook == FW_INPUT ? &flow->destination : &flow->source);
+}
+
 /* The flow of a host as its gateway sees it, but for the device's own end. */
 static void add_device_flow(
 	struct gateway *gateway, size_t at, struct draft *own, const struct fw_flow *flow) {
 	const struct station *station = &gateway->stations[at];
-	const struct service *service = fw_draft_service(own, fw_slice(flow->service));
 	bool inbound = flow->hook == FW_INPUT;
-	family_bits families =
-		local_families(station, inbound ? &flow->destination : &flow->source);
+	family_bits families = fw_crossing_families(station, own, flow);
 
-	if (flow->hook == FW_FORWARD || service->crossing != CROSSING_DEVICE || families == 0 ||
-		is_tunnelled(own, flow)) {
+	if (families == 0) {
 		return;
 	}
 	struct fw_flow forward = *flow;
@@ -683,6 +726,7 @@ void fw_resolve_gateway(struct draft *draft, const struct fw_request *request, s
 	read_stations(&gateway);
 	check_names(&gateway);
 	check_addresses(&gateway);
+	note_own_sets(&gateway);
 	for (size_t i = 0; i < gateway.count; i++) {
 		resolve_station(&gateway, i);
 	}

@@ -31,8 +31,12 @@ struct wanted_ports {
 	size_t count;
 };
 
+/** Families of a station, as bits: 1 << enum fw_family. */
+typedef uint8_t family_bits;
+
 struct crowd;
 struct model;
+struct own_set;
 struct variant;
 struct taken_port;
 
@@ -46,11 +50,18 @@ struct gateway {
 	struct model *models; /* those that several devices share */
 	struct crowd *crowds;
 	struct variant *variants;
+	struct own_set *own_sets;
 	struct taken_port *taken;
 	FW_VEC(struct fw_forwarding) forwardings;
 	const struct fw_set *all; /* the devices; or NULL */
 	struct fw_names inside, outside;
 };
+
+/* ---- gateway.c ---- */
+
+/** In which families a flow of a device is one of its gateway's, too; 0: in none. */
+family_bits fw_crossing_families(
+	const struct station *station, struct draft *own, const struct fw_flow *flow);
 
 /* ---- forward.c ---- */
 

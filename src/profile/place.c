@@ -240,7 +240,7 @@ static bool read_outside_port(
 	return true;
 }
 
-/* One pair of `forward`: false where it is wrong, or says that nothing is forwarded. */
+/* One pair of `forward`: false where it is wrong. */
 static bool read_forward_item(struct draft *draft, const struct fw_yaml_node *key,
 	const struct fw_yaml_node *value, struct device_forward *out) {
 	bool on;
@@ -251,7 +251,8 @@ static bool read_forward_item(struct draft *draft, const struct fw_yaml_node *ke
 		return false;
 	}
 	if (fw_node_is_switch(value, &on)) {
-		return on;
+		out->off = !on;
+		return true;
 	}
 	return read_outside_port(draft, value, &out->port);
 }
@@ -351,6 +352,24 @@ static void misplaced(struct draft *draft, struct fw_span span, enum fw_position
 		fw_position_names[wanted], wanted == FW_GATEWAY ? "gateway" : "insights");
 }
 
+/* A client calls devices as they are; what they are is their own sites' business. */
+static void check_client_device(struct draft *draft, const struct device *device) {
+	const struct fw_span spans[] = {
+		device->profile_span,
+		device->groups != NULL ? device->groups->span : (struct fw_span){0},
+		device->services != NULL ? device->services->span : (struct fw_span){0},
+	};
+	for (size_t i = 0; i < FW_LENGTH(spans); i++) {
+		if (spans[i].source != NULL) {
+			struct fw_diag *diag = fw_error(draft->diags, spans[i], "misplaced-key",
+				"a client knows devices by name, address and forwarded ports "
+				"alone");
+			fw_diag_hint(draft->diags, diag,
+				"what a device is stands in its own site, or at its gateway");
+		}
+	}
+}
+
 void fw_check_place(struct draft *draft) {
 	const struct place *place = &draft->place;
 
@@ -363,6 +382,9 @@ void fw_check_place(struct draft *draft) {
 	}
 	if (place->position != FW_CLIENT) {
 		misplaced(draft, place->mirror.span, FW_CLIENT);
+	}
+	for (size_t i = 0; place->position == FW_CLIENT && i < place->device_count; i++) {
+		check_client_device(draft, &place->devices[i]);
 	}
 	if (place->position == FW_HOST) {
 		misplaced(draft, place->devices_span, FW_GATEWAY);

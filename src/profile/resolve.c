@@ -610,6 +610,8 @@ static void add_flows(struct resolver *resolver, struct service *service) {
 	if (service->except.count != 0) {
 		peers.side.except = resolve_except(draft, service);
 	}
+	service->own_end = local.side;
+	service->excepted = peers.side.except;
 	if (service->ports_kind == PORTS_FROM_GROUP && !service->broken) {
 		check_from_group(draft, service, &peers.side);
 	}
@@ -700,16 +702,13 @@ static void add_vpn_flow(
 	struct resolver *resolver, const struct interface *vpn, const struct service *service) {
 	struct draft *draft = resolver->draft;
 	struct clauses clauses = fw_resolve_clauses(draft, service);
-	struct end local;
-
-	resolve_end(draft, service, service_local(service),
-		fw_arena_printf(draft->arena, "%s_local", service->id), false, &local);
 	struct fw_flow flow = {
 		.service = service->id,
 		.title = service->title,
 		.span = vpn->span,
 		.hook = FW_INPUT,
-		.destination = local.side,
+		.source.except = service->excepted,
+		.destination = service->own_end,
 		.clauses = clauses.items,
 		.clause_count = clauses.count,
 		.limit = service->limit,
@@ -717,9 +716,6 @@ static void add_vpn_flow(
 		.plain_http = fw_service_is_plain(service),
 		.provenance = service->provenance,
 	};
-	if (service->except.count != 0) {
-		flow.source.except = resolve_except(draft, service);
-	}
 	struct name_ref name = {vpn->name, vpn->span};
 	flow.in_interfaces = fw_resolve_interfaces(draft, &(struct name_refs){&name, 1, vpn->span});
 	FW_VEC_ADD(&resolver->flows.list, flow);
@@ -741,9 +737,9 @@ static void add_vpn_flows(struct resolver *resolver) {
 			fw_draft_no_service(draft, ref->span, fw_slice(ref->name));
 		} else if (service->mirrored) {
 			continue; /* it is called from here, so nothing comes in by it */
-		} else if (service->direction == DIRECTION_OUTPUT) {
+		} else if (!is_inbound(service)) {
 			fw_error(draft->diags, ref->span, "vpn-inside-output",
-				"'%s' is an output service; nothing comes in by it", ref->name);
+				"'%s' is no input service; nothing comes in by it", ref->name);
 		} else if (service->state == FW_SERVICE_ON && vpn != NULL) {
 			if (!service->in_tunnel) {
 				add_vpn_flow(resolver, vpn, service);
