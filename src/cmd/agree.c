@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 
 #include "cmd/members.h"
+#include "cmd/verdict.h"
 #include "meaning/meaning.h"
 
 enum { GAPS_SHOWN = 20 }; /* of one device */
@@ -191,6 +192,17 @@ static void check_devices(struct work *work, const struct fw_profile *gateway) {
 	}
 }
 
+/* As a run of its own, which in this process it is. */
+static void judge(struct work *work, const struct fw_profile *profile) {
+	struct fw_run run = *work->check->run;
+
+	run.arena = work->arena;
+	run.diags = work->diags;
+	fw_judge(&run, profile);
+	work->arena = run.arena;
+	work->diags = run.diags;
+}
+
 static void check_member(void *context, size_t index, struct fw_buf *out_packet) {
 	const struct fleet_check *check = context;
 	const struct fw_fleet_members *members = &check->members;
@@ -201,9 +213,11 @@ static void check_member(void *context, size_t index, struct fw_buf *out_packet)
 	struct fw_profile profile;
 
 	if (fw_profile_load(&work.arena, &check->run->library, &request, &profile, &work.diags) &&
-		fw_member_fits(members, index, &profile.policy, &work.diags) &&
-		profile.policy.position == FW_GATEWAY) {
-		check_devices(&work, &profile);
+		fw_member_fits(members, index, &profile.policy, &work.diags)) {
+		judge(&work, &profile);
+		if (profile.policy.position == FW_GATEWAY) {
+			check_devices(&work, &profile);
+		}
 	}
 	fw_report_write(out_packet, FW_POOL_RESULT_MAX, &work.diags, check->run->quiet,
 		member->span.source, FW_SLICE(""), (struct fw_file_counts){0});

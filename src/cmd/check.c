@@ -139,7 +139,7 @@ static bool is_cut(const struct fw_request *request) {
  * What only the meaning of a profile tells: odd services, and whether what it expects holds. It
  * takes longer than all the rest, so it is not done for `gen`.
  */
-static void judge(struct fw_run *run, const struct fw_profile *profile) {
+void fw_judge(struct fw_run *run, const struct fw_profile *profile) {
 	const struct fw_policy *policy = &profile->policy;
 	const struct fw_interfaces interfaces = fw_interfaces_of(&run->arena, &policy, 1);
 	FW_AUTO(fw_spaces_fini) struct fw_spaces spaces;
@@ -179,7 +179,7 @@ static enum fw_exit run_check(struct fw_run *run, int argc, char *argv[]) {
 			fw_nft_lower(&run->arena, &profile.policy, FW_NFT_4_19), &run->diags)) {
 		return FW_EXIT_FINE;
 	}
-	judge(run, &profile);
+	fw_judge(run, &profile);
 	run->diags.show_silenced = arguments.all_lints;
 	if (arguments.json) {
 		run->quiet = true;

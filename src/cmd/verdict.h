@@ -13,4 +13,7 @@ void fw_verdict_print(struct fw_run *run, const struct fw_profile *profile, bool
 /** Prints one object; `profile` is NULL where there is none. */
 void fw_verdict_print_json(struct fw_run *run, const struct fw_profile *profile);
 
+/** Adds what only the meaning of a profile tells: odd services, and expectations that fail. */
+void fw_judge(struct fw_run *run, const struct fw_profile *profile);
+
 #endif

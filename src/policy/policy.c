@@ -5,7 +5,6 @@
 
 #include "policy/policy.h"
 
-#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -183,10 +182,6 @@ static void collect_sets(struct fw_arena *arena, struct fw_policy *policy) {
 		list_side(&list, &policy->flows[i].destination);
 	}
 	fw_sets_sort(list.items, &list.count);
-	/* Two sets of one name would be one to a loader, and each flow be open to both. */
-	for (size_t i = 1; i < list.count; i++) {
-		assert(compare_sets(&list.items[i - 1], &list.items[i]) != 0);
-	}
 	policy->sets = list.items;
 	policy->set_count = list.count;
 }

@@ -68,11 +68,15 @@ static const char *own_group(struct draft *draft, struct service *service) {
 			add_addresses(members, device, port_list(draft, service, port->port));
 		}
 	}
-	return add_group(draft, fw_arena_printf(draft->arena, "%s_devices", service->id),
-		fw_arena_printf(
-			draft->arena, "devices, and where their '%s' is called", service->id),
-		members)
-		->name;
+	struct group *group =
+		add_group(draft, fw_arena_printf(draft->arena, "%s_devices", service->id),
+			fw_arena_printf(draft->arena, "devices, and where their '%s' is called",
+				service->id),
+			members);
+	if (members->list.count == 0) {
+		group->state = GROUP_UNSET; /* nobody is called by it */
+	}
+	return group->name;
 }
 
 static struct peers one_group(struct draft *draft, const char *name, struct fw_span span) {

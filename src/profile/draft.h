@@ -375,6 +375,8 @@ void fw_read_allow(
 struct layer;
 /** `devices`, `outside`, `inside`, `masquerade`, `hairpin`, `forward` and `mirror` of a layer. */
 void fw_read_place(struct draft *draft, const struct layer *layer);
+/** Error bad-address for loopback, multicast, link-local and the like. */
+bool fw_check_host_address(struct draft *draft, const struct peer *peer);
 /** One of these keys but `devices`; false: it is none. */
 bool fw_read_place_key(struct draft *draft, enum kind kind, const struct fw_yaml_node *key,
 	const struct fw_yaml_node *value);

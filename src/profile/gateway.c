@@ -113,6 +113,7 @@ static bool read_addresses(struct draft *draft, struct station *station) {
 	for (size_t i = 0; i < device->addresses.count; i++) {
 		const struct peer *peer = &device->addresses.items[i];
 		enum fw_family family = peer->range.family;
+		good &= fw_check_host_address(draft, peer);
 		if (!fw_range_is_single(&peer->range)) {
 			fw_error(draft->diags, peer->span, "not-single",
 				"a device behind a gateway has one address, not a prefix or range");

@@ -147,11 +147,20 @@ static struct fw_span open_span(
 
 /* A group that is not set warns by itself; this is for what the site says. */
 static void lint_open(struct draft *draft, const struct fw_flow *flow) {
-	if (flow->base || flow->hook != FW_INPUT || flow->in_interfaces.count != 0 ||
+	const struct service *service = fw_draft_service(draft, fw_slice(flow->service));
+	bool outside = flow->in_interfaces.count == 0;
+
+	if (flow->base || flow->inbound || flow->hook == FW_OUTPUT ||
 		!fw_side_is_open(&flow->source)) {
 		return;
 	}
-	const struct service *service = fw_draft_service(draft, fw_slice(flow->service));
+	/* What is forwarded from the inside may come from anybody there. */
+	for (size_t i = 0; flow->hook == FW_FORWARD && i < service->in_interfaces.count; i++) {
+		outside |= strcmp(service->in_interfaces.items[i].name, "inside") != 0;
+	}
+	if (!outside) {
+		return;
+	}
 	bool unset = false;
 	struct fw_span span = open_span(draft, service, &unset);
 	if (!unset) {

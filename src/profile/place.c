@@ -59,12 +59,31 @@ static bool read_ranges(struct draft *draft, const struct fw_yaml_node *node, co
 	return good;
 }
 
+bool fw_check_host_address(struct draft *draft, const struct peer *peer) {
+	/* RFC 1122 section 3.2.1.3, RFC 5771; RFC 4291 sections 2.5 and 2.7. */
+	static const char *const others[] = {
+		"0.0.0.0/8", "127.0.0.0/8", "224.0.0.0/3", "::/127", "fe80::/10", "ff00::/8"};
+
+	for (size_t i = 0; i < FW_LENGTH(others); i++) {
+		struct fw_range other;
+		if (fw_range_parse(fw_slice(others[i]), &other) == FW_NET_NONE &&
+			fw_range_overlaps(&other, &peer->range)) {
+			fw_error(draft->diags, peer->span, "bad-address",
+				"this is no address that a machine is reached at through a "
+				"gateway");
+			return false;
+		}
+	}
+	return true;
+}
+
 static bool read_addresses(struct draft *draft, const struct fw_yaml_node *node, const char *what,
 	struct peers *out_addresses) {
 	struct peers addresses;
 	bool good = read_ranges(draft, node, what, &addresses);
 
 	for (size_t i = 0; good && i < addresses.count; i++) {
+		good = fw_check_host_address(draft, &addresses.items[i]);
 		if (!fw_range_is_single(&addresses.items[i].range)) {
 			fw_error(draft->diags, addresses.items[i].span, "not-single",
 				"%s is one address, not a prefix or range", what);
@@ -95,7 +114,15 @@ READER(read_inside_networks) {
 	struct place *place = object;
 	(void)kind;
 	(void)key;
-	read_ranges(draft, value, "inside networks", &place->networks);
+	if (!read_ranges(draft, value, "inside networks", &place->networks)) {
+		return;
+	}
+	for (size_t i = 0; i < place->networks.count; i++) {
+		if (fw_range_is_all(&place->networks.items[i].range)) {
+			fw_error(draft->diags, place->networks.items[i].span, "bad-prefix",
+				"a network that holds every address is not inside");
+		}
+	}
 }
 
 READER(read_outside) {

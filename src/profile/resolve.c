@@ -13,6 +13,10 @@
 /* A warning names so many services that an unset group opens. */
 enum { OPENED_SHOWN = 6 };
 
+struct endpoint_list {
+	FW_VEC(struct fw_endpoint) items;
+};
+
 /* Everything under way. */
 struct resolver {
 	struct draft *draft;
@@ -539,6 +543,60 @@ static struct fw_log resolve_log(const struct draft *draft, const struct log_set
 	return result;
 }
 
+/* Those of a set who are among the members of another, too. */
+static void add_common(
+	struct endpoint_list *list, const struct fw_members *one, const struct fw_members *other) {
+	for (size_t i = 0; i < one->count; i++) {
+		for (size_t j = 0; j < other->count; j++) {
+			const struct fw_range *a = &one->items[i].range;
+			const struct fw_range *b = &other->items[j].range;
+			if (!fw_range_overlaps(a, b)) {
+				continue;
+			}
+			struct fw_endpoint common = one->items[i];
+			common.own = NULL;
+			if (fw_addr_compare(common.range.first, b->first) < 0) {
+				common.range.first = b->first;
+			}
+			if (fw_addr_compare(common.range.last, b->last) > 0) {
+				common.range.last = b->last;
+			}
+			FW_VEC_ADD(&list->items, common);
+		}
+	}
+}
+
+/* Narrows a side to those who are on another one, too. False: nobody is. */
+static bool restrict_side(struct draft *draft, const struct service *service, struct fw_side *side,
+	const struct fw_side *to) {
+	struct endpoint_list list = {0};
+
+	for (size_t i = 0; i < side->set_count; i++) {
+		for (size_t j = 0; j < to->set_count; j++) {
+			for (int family = FW_IPV4; family < FW_FAMILY_COUNT; family++) {
+				add_common(&list, &side->sets[i]->members[family],
+					&to->sets[j]->members[family]);
+			}
+		}
+	}
+	size_t count = list.items.count;
+	if (count != 0) {
+		struct fw_endpoint *endpoints =
+			FW_ARENA_ARRAY(draft->arena, struct fw_endpoint, count);
+		const struct fw_set **sets = FW_ARENA_ARRAY(draft->arena, const struct fw_set *, 1);
+		memcpy(endpoints, list.items.items, count * sizeof(*endpoints));
+		struct fw_set *set = literal_set(draft,
+			fw_arena_printf(draft->arena, "%s_operators", service->id), service,
+			service->touched);
+		fw_set_resolve(set, endpoints, count);
+		sets[0] = set;
+		side->sets = sets;
+		side->set_count = 1;
+	}
+	FW_VEC_FINI(&list.items);
+	return count != 0;
+}
+
 /*
  * A client may be the router of the network that devices are called from: then the same holds for
  * what passes through it.
@@ -560,9 +618,13 @@ static void add_operators(
 	flow.hook = FW_FORWARD;
 	flow.inbound = service->direction == DIRECTION_INPUT;
 	flow.in_interfaces = flow.out_interfaces = (struct fw_names){0};
+	struct fw_side *side = flow.inbound ? &flow.destination : &flow.source;
 	/* Where the profile says who may, it means those among them. */
-	if (!(flow.inbound ? service->to_given : service->from_given)) {
-		*(flow.inbound ? &flow.destination : &flow.source) = operators.side;
+	if (side->set_count == 0) {
+		side->sets = operators.side.sets;
+		side->set_count = operators.side.set_count;
+	} else if (!restrict_side(draft, service, side, &operators.side)) {
+		return;
 	}
 	FW_VEC_ADD(&resolver->flows.list, flow);
 }
@@ -826,5 +888,10 @@ void fw_resolve(struct draft *draft, const struct fw_request *request, struct fw
 	policy->expects = expects;
 	policy->expect_count = draft->expects.count;
 	fw_policy_finish(draft->arena, policy, flows, flow_count);
+	/* Two sets of one name would be one to a loader, and each flow be open to both. */
+	for (size_t i = 1; i < policy->set_count; i++) {
+		const struct fw_set *a = policy->sets[i - 1], *b = policy->sets[i];
+		assert(a->literal != b->literal || strcmp(a->name, b->name) != 0);
+	}
 	FW_VEC_FINI(&resolver.flows.list);
 }

@@ -429,11 +429,11 @@ static void read_log_prefix(struct draft *draft, void *object, enum kind kind,
 		return;
 	}
 	for (const char *c = prefix; *c != '\0'; c++) {
-		if (*c < ' ' || *c > '~' || *c == '"' || *c == '\\') {
+		if (*c < ' ' || *c > '~' || *c == '"' || *c == '\\' || *c == '$') {
 			struct fw_diag *diag = fw_error(draft->diags, value->span, "bad-text",
 				"a log prefix cannot hold this character");
 			fw_diag_hint(draft->diags, diag,
-				"printable ASCII without quotes and backslashes");
+				"printable ASCII without quotes, backslashes and dollar signs");
 			return;
 		}
 	}

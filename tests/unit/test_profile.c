@@ -704,7 +704,7 @@ START_TEST(a_client_may_be_the_operators_router) {
 	ck_assert_str_eq(pushes->destination.sets[0]->name, "operators");
 	/* Never wider than it is written. */
 	const struct fw_flow *images = find(&profile, FW_FORWARD, "images");
-	ck_assert_str_eq(images->source.sets[0]->name, "clients");
+	ck_assert_str_eq(images->source.sets[0]->name, "images_operators");
 	ck_assert_ptr_null(find(&profile, FW_FORWARD, "errors"));
 }
 END_TEST
