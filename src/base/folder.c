@@ -79,7 +79,7 @@ static void sweep(struct fw_folder *folder) {
 			    fstatat(folder->fd, name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
 			    S_ISDIR(status.st_mode) && status.st_uid == geteuid();
 		if (ours) {
-			snprintf(folder->hidden, sizeof(folder->hidden), "%s", name);
+			memcpy(folder->hidden, name, strlen(name) + 1);
 			remove_hidden(folder);
 		}
 	}
