@@ -437,6 +437,11 @@ struct flows {
 	FW_VEC(struct fw_flow) list;
 };
 
+/** Whether a service's settings fit together. False: an error is in the list. */
+bool fw_check_service(struct draft *draft, const struct service *service);
+/** Adds an error for each peer that a service would take its ports from and that brings none. */
+void fw_check_from_group(
+	struct draft *draft, const struct service *service, const struct fw_side *peers);
 /** Whether it is said only what its position has a use for. */
 void fw_check_place(struct draft *draft);
 /**
