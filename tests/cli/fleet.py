@@ -14,69 +14,11 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 import program  # noqa: E402
 import tap  # noqa: E402
+from fleets import MANIFEST, Fleet, children, said, site, wait_until  # noqa: E402
 from program import BACKEND, DIFFERS, INVALID, OK, SYSTEM, USAGE, flowfw  # noqa: E402
 
 # Root reads and writes everything; without these two capabilities it is like any other owner of its files.
 WITHOUT_RIGHTS = () if os.geteuid() else ("setpriv", "--bounding-set=-dac_override,-dac_read_search")
-MANIFEST = ".flowfw-fleet"
-
-
-def site(name, more=""):
-    return f"flowfw: 1\nsite: {name}\nextends: node\n{more}"
-
-
-class Fleet:
-    """A folder with a fleet file, sites, and the folder of their rule sets, which is not there yet."""
-
-    def __init__(self, *names, head=""):
-        self.folder = program.scratch()
-        self.out = self.folder / "out"
-        (self.folder / "sites").mkdir()
-        for name in names:
-            self.put(name)
-        self.city("sites: [sites/*.yaml]\n" + head)
-
-    def city(self, text):
-        (self.folder / "city.yaml").write_text(f"flowfw: 1\nfleet: city\n{text}", encoding="utf-8")
-
-    def put(self, name, more="", text=None):
-        path = self.folder / "sites" / f"{name}.yaml"
-        path.write_text(text or site(name, more), encoding="utf-8")
-        return path
-
-    def command(self, *arguments):
-        return ["gen", "--fleet", "city.yaml", "--output-dir", "out", *map(str, arguments)]
-
-    def gen(self, *arguments, **options):
-        return flowfw(*self.command(*arguments), cwd=self.folder, **options)
-
-    def start(self, *arguments, **options):
-        return subprocess.Popen(
-            [str(program.BINARY), *self.command(*arguments)], cwd=self.folder, env=program.environment(),
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)
-
-    def files(self):
-        """What the folder holds, but for the list of it: names and contents."""
-        return {path.name: path.read_text() for path in self.out.iterdir() if path.name != MANIFEST}
-
-    def names(self):
-        return sorted(self.files())
-
-    def listed(self):
-        head, *lines = (self.out / MANIFEST).read_text().splitlines()
-        tap.equal(head, "# flowfw fleet: city")
-        return [line.split("\t")[0] for line in lines]
-
-
-def said(process, status, *texts, without=()):
-    tap.equal(process.returncode, status, f"exit status (stderr: {process.stderr.strip()!r})")
-    tap.equal(process.stdout, "", "stdout")
-    for text in texts:
-        if text not in process.stderr:
-            raise AssertionError(f"stderr lacks {text!r}:\n{process.stderr}")
-    for text in without:
-        if text in process.stderr:
-            raise AssertionError(f"stderr has {text!r}:\n{process.stderr}")
 
 
 def marks(folder):
@@ -388,10 +330,6 @@ def folders():
 # ---- processes ----
 
 
-def children(pid):
-    return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-
-
 def reads(pid, name):
     """Whether a process waits for a member that is a pipe, rather than for something to do."""
     try:
@@ -399,16 +337,6 @@ def reads(pid, name):
             os.readlink(link).endswith(name) for link in Path(f"/proc/{pid}/fd").iterdir())
     except OSError:
         return False
-
-
-def wait_until(what, condition):
-    end = time.monotonic() + 20
-    while time.monotonic() < end:
-        value = condition()
-        if value:
-            return value
-        time.sleep(0.01)
-    raise AssertionError(f"{what}: never")
 
 
 def stuck_fleet():
@@ -469,18 +397,6 @@ def killed_program():
     process.communicate(timeout=60)
     wait_until("all are gone", lambda: not any(Path(f"/proc/{pid}").exists() for pid in workers))
     os.close(writer)
-
-
-def out_of_memory():
-    """a member that takes all memory fails alone"""
-    if b"__asan_init" in program.BINARY.read_bytes():
-        raise tap.Skip("AddressSanitizer reserves address space in terabytes")
-    fleet = Fleet("a", "b", "c")
-    fleet.put("b", "groups:\n  cameras:\n" + "".join(
-        f"    - 10.{i >> 16}.{i >> 8 & 255}.{i & 255}\n" for i in range(1, 800000, 2)))
-    process = fleet.gen("-q", wrapper=("prlimit", f"--as={40 << 20}", "--core=0"))
-    said(process, SYSTEM, "out of memory", "[process-lost]", "'b' failed", "1 of 3 members failed")
-    tap.equal(fleet.names(), ["a.nft", "c.nft"])
 
 
 def no_processes():
@@ -556,58 +472,6 @@ def few_warnings():
     tap.equal(fleet.gen("-q").stderr, "")
 
 
-# ---- how much it takes ----
-
-
-def status_of(pid, field):
-    return int(re.search(rf"{field}:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())[1])
-
-
-def peak(count):
-    """KiB at most in memory, of the program and its processes together, when but one member is left to compile."""
-    fleet = Fleet(*(f"junction-{i:04}" for i in range(count)))
-    last = fleet.folder / "sites/zz.yaml"
-    os.mkfifo(last)
-    process = fleet.start("-q", "-j", "2")
-    writer = os.open(last, os.O_RDWR)
-    wait_until("all others are compiled", lambda: any(
-        len(list(path.iterdir())) == count for path in fleet.out.glob(".flowfw-*/")))
-    total = sum(status_of(pid, "VmHWM") for pid in [process.pid, *children(process.pid)])
-    reader = os.open(last, os.O_WRONLY)
-    os.write(reader, site("zz").encode())
-    os.close(writer)
-    os.close(reader)
-    stderr = process.communicate(timeout=60)[1]
-    tap.equal((process.returncode, stderr), (OK, ""))
-    tap.equal(len(fleet.names()), count + 1)
-    return total
-
-
-def memory():
-    """a member more takes the memory of its path and name, which three processes share, and no more"""
-    if b"__asan_init" in program.BINARY.read_bytes():
-        raise tap.Skip("AddressSanitizer keeps what is freed")
-    few, many = peak(200), peak(2000)
-    tap.equal(many - few < 1800, True, f"{few} KiB of 200, {many} KiB of 2000")
-    tap.equal(many < 24 << 10, True, f"{many} KiB")
-
-
-def no_network():
-    """no process of it opens a network socket"""
-    if b"__asan_init" in program.BINARY.read_bytes():
-        raise tap.Skip("LeakSanitizer cannot be traced")
-    fleet = Fleet("north", "south")
-    log = fleet.folder / "log"
-    try:
-        process = fleet.gen("-q", wrapper=("strace", "-f", "-qq", "-o", str(log), "-e", "trace=socket,connect,bind"))
-    except FileNotFoundError as error:
-        raise tap.Skip("no strace") from error
-    if process.returncode != OK and "ptrace" in process.stderr:
-        raise tap.Skip(f"strace may not trace: {process.stderr.strip()}")
-    said(process, OK)
-    tap.equal([line for line in log.read_text().splitlines() if re.search(r"\b(socket|connect|bind)\(", line)], [])
-
-
 # ---- check --fleet ----
 
 
@@ -677,8 +541,8 @@ CHECKS = [
     writes_each, options_and_frames, own_names, odd_paths, aliased_lists, shared_groups, second_run, keeps_modes, checks,
     leaving, many_leave, gone_files, foreign_folders, foreign_files,
     one_broken, failing_keeps, gravest, shared_mistakes, unwritable_folder, folders,
-    killed_worker, interrupted, killed_program, out_of_memory, no_processes, ignored_children,
-    progress_bar, few_warnings, memory, no_network,
+    killed_worker, interrupted, killed_program, no_processes, ignored_children,
+    progress_bar, few_warnings,
 ]
 
 if __name__ == "__main__":
