@@ -15,7 +15,7 @@ FLOORS = {
     "diag": 1, "net": 1,
     "yaml": 2, "netlink": 2, "space": 2,
     "policy": 3,
-    "nftables": 4, "meaning": 4,
+    "nftables": 4, "meaning": 4, "readback": 4,
     "emit": 5, "profile": 5, "kernel": 5,
     "cmd": 6,
 }
@@ -84,7 +84,7 @@ def modules_are_known():
 
 def one_place_for_libraries():
     """libyaml, libmnl and libnftnl are each known to their own module alone"""
-    owners = {"yaml.h": {"yaml"}, "libmnl/": {"netlink", "kernel"}, "libnftnl/": {"kernel"}}
+    owners = {"yaml.h": {"yaml"}, "libmnl/": {"netlink", "kernel", "readback"}, "libnftnl/": {"kernel"}}
     mistakes = []
     for relative in files():
         if relative.parts[0] == "src" and relative.suffix in {".c", ".h"}:

@@ -1,0 +1,693 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Text of iptables-save and ip6tables-save as tables, chains and rules; files for iptables-restore
+ * too, as people write them. What a rule means is for other files of this module.
+ */
+
+#include "readback/iptables.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+const char *const fw_ipt_table_names[FW_IPT_TABLE_COUNT] = {
+	[FW_IPT_RAW] = "raw",
+	[FW_IPT_MANGLE] = "mangle",
+	[FW_IPT_NAT] = "nat",
+	[FW_IPT_FILTER] = "filter",
+	[FW_IPT_SECURITY] = "security",
+};
+
+const char *const fw_ipt_base_names[FW_IPT_BASE_COUNT] = {
+	[FW_IPT_PREROUTING] = "PREROUTING",
+	[FW_IPT_INPUT] = "INPUT",
+	[FW_IPT_FORWARD] = "FORWARD",
+	[FW_IPT_OUTPUT] = "OUTPUT",
+	[FW_IPT_POSTROUTING] = "POSTROUTING",
+};
+
+/* What a text may hold, so that hostile ones end: lists of addresses multiply. */
+enum { RULES_MAX = 1 << 22, CHAINS_MAX = 1 << 22 };
+
+static const char hops_changed[] = "a change of the hop limit that a rule asks for";
+
+struct reader {
+	struct fw_arena *arena;
+	struct fw_ipt_text *text;
+	struct fw_ipt_pool pool;
+	struct fw_ipt_parse parse;
+	struct fw_ipt_words words;
+	enum fw_ipt_table table;
+	bool seen[FW_IPT_TABLE_COUNT];
+	bool too_large;
+	uint32_t line, start, end; /* the line looked at */
+	uint32_t table_line, table_start, table_end;
+	FW_VEC(struct fw_ipt_chain) chains;
+	FW_VEC(struct fw_ipt_rule) rules;
+	FW_VEC(const struct fw_ipt_guard *) guards;
+	FW_VEC(const char *) names;
+	FW_VEC(struct fw_rb_unknown) unknowns;
+	FW_VEC(const char *) remarks;
+};
+
+static void note_at(
+	struct reader *reader, const char *what, uint32_t line, uint32_t start, uint32_t end) {
+	if (reader->unknowns.count < FW_RB_UNKNOWNS_MAX) {
+		struct fw_place place =
+			fw_ipt_place(reader->arena, reader->text->source, line, start, end);
+		FW_VEC_ADD(&reader->unknowns, (struct fw_rb_unknown){.place = place, .what = what});
+	}
+}
+
+static void note(struct reader *reader, const char *what) {
+	note_at(reader, what, reader->line, reader->start, reader->end);
+}
+
+static void note_value(struct reader *reader, const char *what, struct fw_slice value) {
+	note(reader, fw_ipt_describe(&reader->pool, what, value));
+}
+
+/* ---- chains ---- */
+
+static enum fw_ipt_base base_of(enum fw_ipt_table table, struct fw_slice name) {
+	static const unsigned there[FW_IPT_TABLE_COUNT] = {
+		[FW_IPT_RAW] = 1U << FW_IPT_PREROUTING | 1U << FW_IPT_OUTPUT,
+		[FW_IPT_MANGLE] = 1U << FW_IPT_PREROUTING | 1U << FW_IPT_INPUT |
+				  1U << FW_IPT_FORWARD | 1U << FW_IPT_OUTPUT |
+				  1U << FW_IPT_POSTROUTING,
+		[FW_IPT_NAT] = 1U << FW_IPT_PREROUTING | 1U << FW_IPT_INPUT | 1U << FW_IPT_OUTPUT |
+			       1U << FW_IPT_POSTROUTING,
+		[FW_IPT_FILTER] = 1U << FW_IPT_INPUT | 1U << FW_IPT_FORWARD | 1U << FW_IPT_OUTPUT,
+		[FW_IPT_SECURITY] = 1U << FW_IPT_INPUT | 1U << FW_IPT_FORWARD | 1U << FW_IPT_OUTPUT,
+	};
+
+	for (int base = FW_IPT_PREROUTING; base < FW_IPT_BASE_COUNT; base++) {
+		if ((there[table] >> base & 1) != 0 && fw_slice_is(name, fw_ipt_base_names[base])) {
+			return (enum fw_ipt_base)base;
+		}
+	}
+	return FW_IPT_NO_BASE;
+}
+
+/* The number of a chain's name in the table that is read, behind the table's initial. */
+static struct fw_ipt_number *number_of(struct reader *reader, struct fw_slice name) {
+	struct fw_buf key FW_AUTO(fw_buf_fini) = {0};
+
+	fw_buf_add_text(&key, fw_ipt_table_names[reader->table]);
+	fw_buf_add_char(&key, ' ');
+	fw_buf_add_slice(&key, name);
+	return fw_ipt_intern_number(&reader->pool, fw_buf_slice(&key));
+}
+
+/* A chain, known so far or not: chains are called before they are declared, too. */
+static uint32_t get_chain(struct reader *reader, struct fw_slice name) {
+	struct fw_ipt_number *number = number_of(reader, name);
+
+	if (number->mark != 0) {
+		return (uint32_t)number->mark - 1;
+	}
+	if (reader->chains.count == CHAINS_MAX) {
+		reader->too_large = true;
+		return 0;
+	}
+	FW_VEC_ADD(&reader->chains, (struct fw_ipt_chain){
+					    .name = fw_ipt_intern_text(&reader->pool, name),
+					    .table = reader->table,
+					    .base = base_of(reader->table, name),
+					    .first = FW_IPT_NO_RULE,
+					    .last = FW_IPT_NO_RULE,
+					    .line = reader->line,
+					    .start = reader->start,
+					    .end = reader->end,
+				    });
+	number->mark = reader->chains.count;
+	return (uint32_t)reader->chains.count - 1;
+}
+
+static struct fw_ipt_chain *chain_called(struct reader *reader, struct fw_slice name) {
+	uint32_t chain = get_chain(reader, name); /* may move them all */
+
+	return &reader->chains.items[chain];
+}
+
+static void empty_chain(struct fw_ipt_chain *chain) {
+	chain->first = chain->last = FW_IPT_NO_RULE;
+}
+
+static void set_policy(struct reader *reader, struct fw_ipt_chain *chain, struct fw_slice policy) {
+	chain->drops = fw_slice_is(policy, "DROP");
+	if (chain->base == FW_IPT_NO_BASE ? !fw_slice_is(policy, "-")
+					  : !chain->drops && !fw_slice_is(policy, "ACCEPT")) {
+		note_value(reader, "the policy", policy);
+	}
+}
+
+/* ":INPUT DROP [0:0]" */
+static void declare(struct reader *reader, struct fw_slice name, struct fw_slice policy) {
+	struct fw_ipt_chain *chain = chain_called(reader, name);
+
+	if (chain->declared) {
+		note_value(reader, "a second declaration of the chain", name);
+	}
+	chain->declared = true;
+	chain->line = reader->line;
+	chain->start = reader->start;
+	chain->end = reader->end;
+	set_policy(reader, chain, policy);
+}
+
+/* ---- rules ---- */
+
+/* An interval of addresses that a match asks for is the rule's own, where -s or -d is not there. */
+static void claim_side(struct fw_ipt_parse *parse, enum fw_var var, struct fw_ipt_side *side) {
+	size_t kept = 0;
+
+	for (size_t i = 0; i < parse->conds.count; i++) {
+		const struct fw_ipt_cond *cond = &parse->conds.items[i];
+		if (!side->asked && cond->kind == FW_IPT_VALUES && cond->var == var &&
+			cond->count == 1) {
+			const struct fw_interval *interval = cond->data;
+			*side = (struct fw_ipt_side){
+				interval->low, interval->high, true, cond->inverted != 0};
+			continue;
+		}
+		parse->conds.items[kept++] = *cond;
+	}
+	parse->conds.count = kept;
+}
+
+static void describe_guard(struct reader *reader, struct fw_ipt_guard *guard) {
+	for (size_t i = 0; i < guard->count; i++) {
+		const struct fw_ipt_cond *cond = &guard->conds[i];
+		const struct fw_ipt_set *set;
+		const char *unknown = NULL;
+		if (cond->kind == FW_IPT_UNKNOWN) {
+			unknown = cond->data;
+		} else if (cond->kind == FW_IPT_ORIGINAL) {
+			guard->original = cond->data;
+		} else if (cond->kind == FW_IPT_SET) {
+			const struct fw_ipt_sets *sets = reader->text->sets;
+			set = sets == NULL ? NULL : fw_ipt_sets_find(sets, cond->data);
+			unknown = set == NULL ? fw_ipt_describe(&reader->pool, "the missing set",
+							fw_slice(cond->data))
+					      : fw_ipt_set_unknown(sets, set);
+		} else if (cond->kind == FW_IPT_VALUES && cond->var == FW_VAR_HOP_LIMIT) {
+			reader->text->asks_hop_limit = true;
+		}
+		guard->asks_in = guard->asks_in || cond->kind == FW_IPT_IN;
+		if (guard->unknown == NULL) {
+			guard->unknown = unknown;
+		}
+	}
+}
+
+static void name_interfaces(struct reader *reader, const struct fw_ipt_guard *guard) {
+	for (size_t i = 0; i < guard->count; i++) {
+		const struct fw_ipt_cond *cond = &guard->conds[i];
+		const char *name = cond->data;
+		if (cond->kind != FW_IPT_IN && cond->kind != FW_IPT_OUT) {
+			continue;
+		}
+		if (cond->numbers[0] != 0) {
+			FW_VEC_ADD(&reader->names, fw_arena_printf(reader->arena, "%s*", name));
+		} else if (strcmp(name, "lo") != 0) {
+			FW_VEC_ADD(&reader->names, name);
+		}
+	}
+}
+
+static const struct fw_ipt_guard *get_guard(struct reader *reader) {
+	const struct fw_ipt_parse *parse = &reader->parse;
+	size_t size = parse->conds.count * sizeof(*parse->conds.items);
+	struct fw_slice bytes = {(const char *)parse->conds.items, size};
+	struct fw_ipt_number *number = fw_ipt_intern_number(&reader->pool, bytes);
+
+	if (number->mark == 0) {
+		struct fw_ipt_guard *guard = FW_ARENA_NEW(reader->arena, struct fw_ipt_guard);
+		guard->conds = fw_ipt_intern(&reader->pool, parse->conds.items, size);
+		guard->count = parse->conds.count;
+		guard->index = reader->guards.count;
+		describe_guard(reader, guard);
+		name_interfaces(reader, guard);
+		FW_VEC_ADD(&reader->guards, guard);
+		number->mark = reader->guards.count;
+	}
+	return reader->guards.items[number->mark - 1];
+}
+
+/* What a target does to the rule. */
+static void set_target(struct reader *reader, struct fw_ipt_rule *rule) {
+	struct fw_ipt_parse *parse = &reader->parse;
+	const struct fw_ipt_target *target = parse->target;
+	const char *unknown = parse->unknown;
+
+	rule->action = FW_RB_CONTINUE;
+	if (parse->chain != NULL) {
+		rule->action = parse->goes ? FW_RB_GOTO : FW_RB_JUMP;
+		rule->chain = get_chain(reader, fw_slice(parse->chain));
+		reader->chains.items[rule->chain].references++;
+	} else if (target != NULL && target->effect == FW_IPT_VERDICT) {
+		rule->action = target->action;
+		unknown = unknown != NULL ? unknown : parse->refusal;
+	} else if (target != NULL && target->effect == FW_IPT_REWRITES) {
+		rule->action = FW_RB_REWRITE;
+		parse->rewrite.source = target->source;
+		parse->rewrite.masquerade = target->own;
+		if (!target->own && parse->rewrite.family == FW_FAMILY_NONE && unknown == NULL) {
+			unknown = "a translation without an address";
+		}
+		parse->rewrite.family = parse->family;
+		struct fw_rb_rewrite *rewrite = FW_ARENA_NEW(reader->arena, struct fw_rb_rewrite);
+		*rewrite = parse->rewrite;
+		rule->rewrite = rewrite;
+	} else if (target != NULL && target->effect == FW_IPT_HOPS && unknown == NULL) {
+		unknown = hops_changed;
+	}
+	if (unknown == NULL && rule->action != FW_RB_CONTINUE) {
+		unknown = parse->opaque;
+	}
+	rule->unknown = unknown;
+}
+
+static void link_rule(
+	struct reader *reader, uint32_t chain, bool in_front, const struct fw_ipt_rule *rule) {
+	struct fw_ipt_chain *to = &reader->chains.items[chain];
+	uint32_t index = (uint32_t)reader->rules.count;
+
+	if (reader->rules.count == RULES_MAX) {
+		reader->too_large = true;
+		return;
+	}
+	FW_VEC_ADD(&reader->rules, *rule);
+	if (in_front || to->first == FW_IPT_NO_RULE) {
+		reader->rules.items[index].next = to->first;
+		to->last = to->first == FW_IPT_NO_RULE ? index : to->last;
+		to->first = index;
+	} else {
+		reader->rules.items[index].next = FW_IPT_NO_RULE;
+		reader->rules.items[to->last].next = index;
+		to->last = index;
+	}
+}
+
+/* One for each address in the lists of -s and -d. */
+static void link_rules(
+	struct reader *reader, uint32_t chain, bool in_front, struct fw_ipt_rule *rule) {
+	const struct fw_ipt_parse *parse = &reader->parse;
+	size_t sources = parse->sources.count != 0 ? parse->sources.count : 1;
+	size_t destinations = parse->destinations.count != 0 ? parse->destinations.count : 1;
+
+	for (size_t i = 0; i < sources && !reader->too_large; i++) {
+		for (size_t j = 0; j < destinations && !reader->too_large; j++) {
+			if (parse->sources.count != 0) {
+				rule->source = parse->sources.items[i];
+			}
+			if (parse->destinations.count != 0) {
+				rule->destination = parse->destinations.items[j];
+			}
+			link_rule(reader, chain, in_front, rule);
+		}
+	}
+}
+
+static void read_rule(struct reader *reader, size_t from, uint32_t chain, bool in_front) {
+	struct fw_ipt_parse *parse = &reader->parse;
+	struct fw_ipt_rule rule = {
+		.line = reader->line, .start = reader->start, .end = reader->end};
+
+	fw_ipt_parse_reset(parse);
+	parse->words = reader->words.list.items;
+	parse->count = reader->words.list.count;
+	parse->next = from;
+	fw_ipt_parse_rule(parse);
+	if (parse->other_family) {
+		return;
+	}
+	set_target(reader, &rule);
+	if (parse->limited) {
+		struct fw_ipt_rate *rate = FW_ARENA_NEW(reader->arena, struct fw_ipt_rate);
+		*rate = parse->rate;
+		rule.rate = rate;
+	}
+	if (parse->sources.count == 0) {
+		claim_side(parse, FW_VAR_SOURCE, &rule.source);
+	}
+	if (parse->destinations.count == 0) {
+		claim_side(parse, FW_VAR_DESTINATION, &rule.destination);
+	}
+	rule.guard = get_guard(reader);
+	link_rules(reader, chain, in_front, &rule);
+}
+
+/* ---- commands ---- */
+
+enum command { NO_COMMAND, APPEND, INSERT, NEW, POLICY, FLUSH, REMOVE, ZERO };
+
+static enum command find_command(struct fw_slice word) {
+	static const struct {
+		const char *name;
+		enum command command;
+	} commands[] = {
+		{"-A", APPEND},
+		{"--append", APPEND},
+		{"-I", INSERT},
+		{"--insert", INSERT},
+		{"-N", NEW},
+		{"--new-chain", NEW},
+		{"-P", POLICY},
+		{"--policy", POLICY},
+		{"-F", FLUSH},
+		{"--flush", FLUSH},
+		{"-X", REMOVE},
+		{"--delete-chain", REMOVE},
+		{"-Z", ZERO},
+		{"--zero", ZERO},
+	};
+
+	for (size_t i = 0; i < FW_LENGTH(commands); i++) {
+		if (fw_slice_is(word, commands[i].name)) {
+			return commands[i].command;
+		}
+	}
+	return NO_COMMAND;
+}
+
+static bool is_number(struct fw_slice word, uint64_t *out) {
+	return fw_slice_to_uint(word, UINT32_MAX, out);
+}
+
+/* All chains of the table, or one. */
+static void flush(struct reader *reader, const struct fw_slice *name) {
+	if (name != NULL) {
+		empty_chain(chain_called(reader, *name));
+		return;
+	}
+	for (size_t i = 0; i < reader->chains.count; i++) {
+		if (reader->chains.items[i].table == reader->table) {
+			empty_chain(&reader->chains.items[i]);
+		}
+	}
+}
+
+/* Chains that are removed were not called; ones that are declared anew are empty. */
+static void remove_chain(struct reader *reader, struct fw_slice name) {
+	struct fw_ipt_chain *chain = chain_called(reader, name);
+
+	empty_chain(chain);
+	chain->declared = false;
+}
+
+static void run_command(struct reader *reader, size_t at) {
+	const struct fw_ipt_word *words = reader->words.list.items;
+	size_t count = reader->words.list.count;
+	enum command command = find_command(words[at].text);
+	const struct fw_slice *name = at + 1 < count ? &words[at + 1].text : NULL;
+	uint64_t number;
+
+	if (command == ZERO) {
+		return;
+	}
+	if (command == FLUSH && at + 2 >= count) {
+		flush(reader, name);
+	} else if (command == NO_COMMAND || name == NULL || name->length == 0) {
+		note_value(reader, "the line", words[at].text);
+	} else if (command == APPEND) {
+		read_rule(reader, at + 2, get_chain(reader, *name), false);
+	} else if (command == INSERT) {
+		bool placed = at + 2 < count && is_number(words[at + 2].text, &number);
+		if (placed && number != 1) {
+			note(reader, "an insertion between rules");
+		}
+		read_rule(reader, at + 2 + placed, get_chain(reader, *name), true);
+	} else if (command == NEW && at + 2 == count) {
+		declare(reader, *name, FW_SLICE("-"));
+	} else if (command == POLICY && at + 3 == count) {
+		set_policy(reader, chain_called(reader, *name), words[at + 2].text);
+	} else if (command == REMOVE && at + 2 == count) {
+		remove_chain(reader, *name);
+	} else {
+		note_value(reader, "the command", words[at].text);
+	}
+}
+
+/* ---- lines ---- */
+
+static void begin_table(struct reader *reader, struct fw_slice name) {
+	if (reader->table != FW_IPT_NO_TABLE) {
+		note(reader, "a table in a table");
+	}
+	reader->table = FW_IPT_NO_TABLE;
+	for (int i = FW_IPT_RAW; i < FW_IPT_TABLE_COUNT; i++) {
+		if (fw_slice_is(name, fw_ipt_table_names[i])) {
+			reader->table = (enum fw_ipt_table)i;
+		}
+	}
+	if (reader->table == FW_IPT_NO_TABLE) {
+		note_value(reader, "the table", name);
+		return;
+	}
+	if (reader->seen[reader->table]) {
+		note_value(reader, "a second table", name);
+	}
+	reader->seen[reader->table] = true;
+	reader->table_line = reader->line;
+	reader->table_start = reader->start;
+	reader->table_end = reader->end;
+}
+
+static void end_table(struct reader *reader) {
+	if (reader->table == FW_IPT_NO_TABLE) {
+		note(reader, "a COMMIT of no table");
+	}
+	reader->table = FW_IPT_NO_TABLE;
+}
+
+static void read_declaration(struct reader *reader) {
+	const struct fw_ipt_word *words = reader->words.list.items;
+	struct fw_slice name = words[0].text;
+
+	name = (struct fw_slice){name.data + 1, name.length - 1};
+	if (name.length == 0 || reader->words.list.count < 2 || reader->words.list.count > 3) {
+		note_value(reader, "the line", words[0].text);
+		return;
+	}
+	declare(reader, name, words[1].text);
+}
+
+static void read_words(struct reader *reader) {
+	const struct fw_ipt_word *words = reader->words.list.items;
+	struct fw_slice first = words[0].text;
+	size_t at = 0;
+
+	if (first.length != 0 && first.data[0] == '*') {
+		begin_table(reader, (struct fw_slice){first.data + 1, first.length - 1});
+	} else if (fw_slice_is(first, "COMMIT")) {
+		end_table(reader);
+	} else if (reader->table == FW_IPT_NO_TABLE) {
+		note_value(reader, "a line in no table:", first);
+	} else if (first.length != 0 && first.data[0] == ':') {
+		read_declaration(reader);
+	} else {
+		if (first.length != 0 && first.data[0] == '[') {
+			at++; /* counters */
+		}
+		if (at == reader->words.list.count) {
+			note_value(reader, "the line", first);
+		} else {
+			run_command(reader, at);
+		}
+	}
+}
+
+static void read_line(struct reader *reader, struct fw_slice line) {
+	struct fw_slice trimmed = fw_slice_trim(line);
+
+	if (trimmed.length == 0 || line.data[0] == '#') {
+		return;
+	}
+	if (memchr(line.data, 0, line.length) != NULL) {
+		note(reader, "a NUL");
+	} else if (!fw_ipt_split(reader->arena, line, false, &reader->words)) {
+		note(reader, "a quote that does not end");
+	} else {
+		read_words(reader);
+	}
+}
+
+/* What is said of a table that does not end cannot be loaded. */
+static void read_lines(struct reader *reader) {
+	struct fw_slice rest = reader->text->source->text;
+
+	while (rest.data != NULL && !reader->too_large) {
+		struct fw_slice line = fw_slice_cut(&rest, '\n');
+		reader->line++;
+		reader->start = (uint32_t)(line.data - reader->text->source->text.data);
+		reader->end = reader->start + (uint32_t)line.length;
+		read_line(reader, line);
+	}
+	if (reader->table != FW_IPT_NO_TABLE) {
+		note_at(reader, "a table without COMMIT", reader->table_line, reader->table_start,
+			reader->table_end);
+	}
+}
+
+/* ---- the end ---- */
+
+/* Rules of flowfw's chains where those that call them are somebody else's: its own come first. */
+static void call_base(struct reader *reader, enum fw_ipt_table table, enum fw_ipt_base base) {
+	struct fw_slice name = fw_slice(fw_ipt_base_names[base]);
+	struct fw_buf own FW_AUTO(fw_buf_fini) = {0};
+
+	fw_buf_printf(&own, "FLOWFW-%s", fw_ipt_base_names[base]);
+	reader->table = table;
+	size_t called = number_of(reader, fw_buf_slice(&own))->mark;
+	if (called == 0 || !reader->chains.items[called - 1].declared ||
+		number_of(reader, name)->mark != 0 || base_of(table, name) == FW_IPT_NO_BASE) {
+		return;
+	}
+	const struct fw_ipt_chain *chain = &reader->chains.items[called - 1];
+	struct fw_ipt_rule rule = {
+		.action = FW_RB_JUMP,
+		.chain = (uint32_t)called - 1,
+		.line = chain->line,
+		.start = chain->start,
+		.end = chain->end,
+	};
+	reader->line = chain->line;
+	reader->start = chain->start;
+	reader->end = chain->end;
+	fw_ipt_parse_reset(&reader->parse);
+	rule.guard = get_guard(reader);
+	uint32_t caller = get_chain(reader, name);
+	if (reader->too_large) {
+		return;
+	}
+	reader->chains.items[caller].declared = true;
+	link_rule(reader, caller, false, &rule);
+	reader->chains.items[called - 1].references++;
+	FW_VEC_ADD(&reader->remarks,
+		fw_arena_printf(reader->arena, "%s of table %s is taken to call FLOWFW-%s first",
+			fw_ipt_base_names[base], fw_ipt_table_names[table],
+			fw_ipt_base_names[base]));
+}
+
+static void call_bases(struct reader *reader) {
+	for (int table = FW_IPT_RAW; table < FW_IPT_TABLE_COUNT; table++) {
+		for (int base = FW_IPT_PREROUTING; base < FW_IPT_BASE_COUNT; base++) {
+			call_base(reader, (enum fw_ipt_table)table, (enum fw_ipt_base)base);
+		}
+	}
+}
+
+static void check_chains(struct reader *reader) {
+	for (size_t i = 0; i < reader->chains.count; i++) {
+		const struct fw_ipt_chain *chain = &reader->chains.items[i];
+		if (chain->base == FW_IPT_NO_BASE && !chain->declared &&
+			chain->first != FW_IPT_NO_RULE) {
+			note_at(reader,
+				fw_ipt_describe(&reader->pool,
+					"rules of a chain that is missing:", fw_slice(chain->name)),
+				chain->line, chain->start, chain->end);
+		}
+	}
+}
+
+/* Calls of chains that are missing, and changes that nothing asks about. */
+static void check_rules(struct reader *reader) {
+	for (size_t i = 0; i < reader->rules.count; i++) {
+		struct fw_ipt_rule *rule = &reader->rules.items[i];
+		if (rule->unknown == hops_changed && !reader->text->asks_hop_limit) {
+			rule->unknown = NULL;
+		}
+		if (rule->action != FW_RB_JUMP && rule->action != FW_RB_GOTO) {
+			continue;
+		}
+		const struct fw_ipt_chain *chain = &reader->chains.items[rule->chain];
+		if (!chain->declared || chain->base != FW_IPT_NO_BASE) {
+			rule->unknown =
+				fw_ipt_describe(&reader->pool, "the target", fw_slice(chain->name));
+		}
+	}
+}
+
+#define SEAL(reader, vec)                                                                          \
+	fw_rb_copy((reader)->arena, (vec)->items, (vec)->count, sizeof(*(vec)->items))
+
+static void finish(struct reader *reader, struct fw_ruleset *out) {
+	struct fw_ipt_text *text = reader->text;
+
+	text->chains = SEAL(reader, &reader->chains);
+	text->chain_count = reader->chains.count;
+	text->rules = SEAL(reader, &reader->rules);
+	text->rule_count = reader->rules.count;
+	text->guards = SEAL(reader, &reader->guards);
+	text->guard_count = reader->guards.count;
+	text->unknowns = SEAL(reader, &reader->unknowns);
+	text->unknown_count = reader->unknowns.count;
+	text->remarks = SEAL(reader, &reader->remarks);
+	text->remark_count = reader->remarks.count;
+	*out = (struct fw_ruleset){
+		.names = SEAL(reader, &reader->names),
+		.name_count = reader->names.count,
+		.content = text,
+		.lower = fw_ipt_lower,
+	};
+}
+
+static void reader_fini(struct reader *reader) {
+	fw_ipt_pool_fini(&reader->pool);
+	fw_ipt_parse_fini(&reader->parse);
+	FW_VEC_FINI(&reader->words.list);
+	FW_VEC_FINI(&reader->chains);
+	FW_VEC_FINI(&reader->rules);
+	FW_VEC_FINI(&reader->guards);
+	FW_VEC_FINI(&reader->names);
+	FW_VEC_FINI(&reader->unknowns);
+	FW_VEC_FINI(&reader->remarks);
+}
+
+static void read_sets(struct reader *reader, const struct fw_source *source) {
+	struct fw_ipt_sets *sets = FW_ARENA_NEW(reader->arena, struct fw_ipt_sets);
+
+	fw_ipt_sets_read(reader->arena, &reader->pool, source, sets);
+	if (sets->unknown != NULL) {
+		struct fw_place place = fw_ipt_place(reader->arena, source, sets->line, 0, 0);
+		FW_VEC_ADD(&reader->unknowns,
+			(struct fw_rb_unknown){.place = place, .what = sets->unknown});
+	}
+	reader->text->sets = sets;
+}
+
+bool fw_read_iptables(struct fw_arena *arena, enum fw_family family, bool called,
+	const struct fw_source *text, const struct fw_source *sets, struct fw_ruleset *out,
+	struct fw_diags *diags) {
+	FW_AUTO(reader_fini)
+	struct reader reader = {
+		.arena = arena,
+		.text = FW_ARENA_NEW(arena, struct fw_ipt_text),
+		.pool = {.arena = arena},
+	};
+
+	*reader.text = (struct fw_ipt_text){.family = family, .source = text};
+	reader.parse = (struct fw_ipt_parse){
+		.arena = arena,
+		.pool = &reader.pool,
+		.family = family,
+		.instances = FW_ARENA_ARRAY(arena, struct fw_ipt_instance, FW_IPT_INSTANCES_MAX),
+	};
+	if (sets != NULL) {
+		read_sets(&reader, sets);
+	}
+	read_lines(&reader);
+	if (called) {
+		call_bases(&reader);
+	}
+	if (reader.too_large) {
+		fw_failure(diags, "rule-set-too-large", 0,
+			"'%s' has more than %d rules, or as many chains", text->name, RULES_MAX);
+		return false;
+	}
+	check_chains(&reader);
+	check_rules(&reader);
+	finish(&reader, out);
+	return true;
+}

@@ -1,0 +1,434 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#ifndef FW_READBACK_IPTABLES_H
+#define FW_READBACK_IPTABLES_H
+/*
+ * Private to the reader of iptables-save: its text as tables, chains and rules, and what the files
+ * that read it need of each other.
+ */
+
+#include "readback/program.h"
+
+/* ---- what a rule asks for ---- */
+
+enum fw_ipt_kind {
+	FW_IPT_NONE,
+	FW_IPT_VALUES, /* `var` is in one of the intervals */
+	FW_IPT_PORTS,  /* one of both ports is */
+	FW_IPT_ICMP,   /* numbers: types from, to, codes from, to */
+	FW_IPT_FLAGS,  /* numbers: mask, value */
+	FW_IPT_STATES, /* numbers: bits of enum fw_tracking, and whether a translated one will do */
+	FW_IPT_IN,     /* data: an interface's name, text; numbers: whether more may follow */
+	FW_IPT_OUT,    /* likewise */
+	FW_IPT_SET, /* data: a set's name, text; numbers: bits of dimensions that are dst, count */
+	FW_IPT_ORIGINAL, /* data: a fw_range, the destination before translation */
+	FW_IPT_NEVER,	 /* no packet that there is a model of */
+	FW_IPT_UNKNOWN,	 /* data: what, text */
+};
+
+/** Bytes without gaps, its data interned: equal ones are equal byte for byte. */
+struct fw_ipt_cond {
+	uint8_t kind, inverted;
+	uint16_t var;
+	uint32_t numbers[4];
+	uint32_t count; /* of intervals */
+	const void *data;
+};
+
+/** All that a rule asks for but for -s, -d and rates. Rules that ask for the same share one. */
+struct fw_ipt_guard {
+	const struct fw_ipt_cond *conds;
+	size_t count;
+	size_t index;
+	const char *unknown;		 /* the first that is not understood, or NULL */
+	const struct fw_range *original; /* or NULL */
+	bool asks_in;
+};
+
+struct fw_ipt_side {
+	struct fw_addr low, high;
+	bool asked, inverted;
+};
+
+struct fw_ipt_rate {
+	struct fw_rate rate;
+	bool over;
+	size_t bucket; /* 0: one of the rule's own */
+};
+
+enum { FW_IPT_NO_RULE = UINT32_MAX };
+
+struct fw_ipt_rule {
+	struct fw_ipt_side source, destination;
+	const struct fw_ipt_guard *guard;
+	const struct fw_ipt_rate *rate;	     /* or NULL */
+	const struct fw_rb_rewrite *rewrite; /* or NULL */
+	const char *unknown;		     /* what is not understood of it, or NULL */
+	enum fw_rb_action action;
+	uint32_t chain;	     /* of a jump or goto */
+	uint32_t line;	     /* from 1 */
+	uint32_t start, end; /* in the source */
+	uint32_t next;	     /* in its chain, or FW_IPT_NO_RULE */
+};
+
+/* ---- tables ---- */
+
+enum fw_ipt_table {
+	FW_IPT_NO_TABLE,
+	FW_IPT_RAW,
+	FW_IPT_MANGLE,
+	FW_IPT_NAT,
+	FW_IPT_FILTER,
+	FW_IPT_SECURITY,
+};
+enum { FW_IPT_TABLE_COUNT = FW_IPT_SECURITY + 1 };
+
+extern const char *const fw_ipt_table_names[FW_IPT_TABLE_COUNT];
+
+/** The chains that the kernel calls. */
+enum fw_ipt_base {
+	FW_IPT_NO_BASE,
+	FW_IPT_PREROUTING,
+	FW_IPT_INPUT,
+	FW_IPT_FORWARD,
+	FW_IPT_OUTPUT,
+	FW_IPT_POSTROUTING,
+};
+enum { FW_IPT_BASE_COUNT = FW_IPT_POSTROUTING + 1 };
+
+extern const char *const fw_ipt_base_names[FW_IPT_BASE_COUNT];
+
+struct fw_ipt_chain {
+	const char *name;
+	enum fw_ipt_table table;
+	enum fw_ipt_base base;
+	bool declared, drops; /* drops: by its policy */
+	uint32_t first, last; /* rules, or FW_IPT_NO_RULE */
+	uint32_t references;  /* of jumps and gotos */
+	uint32_t line, start, end;
+};
+
+/** A whole text; the arena's. */
+struct fw_ipt_text {
+	enum fw_family family;
+	const struct fw_source *source;
+	const struct fw_ipt_chain *chains;
+	size_t chain_count;
+	const struct fw_ipt_rule *rules;
+	size_t rule_count;
+	const struct fw_ipt_guard *const *guards;
+	size_t guard_count;
+	const struct fw_ipt_sets *sets; /* NULL: no file was given */
+	const struct fw_rb_unknown *unknowns;
+	size_t unknown_count;
+	const char *const *remarks;
+	size_t remark_count;
+	bool asks_hop_limit;
+};
+
+/** "rules.v4:31". */
+struct fw_place fw_ipt_place(struct fw_arena *arena, const struct fw_source *source, uint32_t line,
+	uint32_t start, uint32_t end);
+
+/* ---- words: iptables_words.c ---- */
+
+struct fw_ipt_word {
+	struct fw_slice text;
+	bool quoted;
+};
+
+struct fw_ipt_words {
+	FW_VEC(struct fw_ipt_word) list;
+};
+
+/** The words of a line, as iptables-restore or ipset parts them. False: a quote does not end. */
+bool fw_ipt_split(
+	struct fw_arena *arena, struct fw_slice line, bool ipset, struct fw_ipt_words *out);
+
+/* ---- values: iptables_values.c; all false where it is none ---- */
+
+/** An address, also with a prefix length or a mask of leading ones; host bits don't count. */
+bool fw_ipt_address(enum fw_family family, struct fw_slice text, struct fw_range *out);
+/** An address, or two with a hyphen. */
+bool fw_ipt_address_range(enum fw_family family, struct fw_slice text, struct fw_range *out);
+/** A name or number; "all" is 0. */
+bool fw_ipt_protocol(struct fw_slice text, uint8_t *out);
+/** A number or well-known name, or two with a separator, either left out. */
+bool fw_ipt_ports(struct fw_slice text, char separator, struct fw_ports *out);
+/** A type by name, or by number with or without a code: as in FW_IPT_ICMP. */
+bool fw_ipt_icmp(enum fw_family family, struct fw_slice text, uint32_t out[static 4]);
+/** "10/min", "5/sec", "3". */
+bool fw_ipt_rate(struct fw_slice text, struct fw_rate *out);
+
+/* ---- the same data once: iptables_pool.c ---- */
+
+struct fw_ipt_pool {
+	struct fw_arena *arena;
+	struct fw_ipt_entry *entries;
+	size_t count;
+};
+
+struct fw_ipt_entry;
+
+void fw_ipt_pool_fini(struct fw_ipt_pool *pool);
+/** The one copy of these bytes, in the arena, with a NUL behind. */
+const void *fw_ipt_intern(struct fw_ipt_pool *pool, const void *bytes, size_t size);
+const char *fw_ipt_intern_text(struct fw_ipt_pool *pool, struct fw_slice text);
+/** What goes with bytes: a number from 1 on, and one that the caller may set, 0 at first. */
+struct fw_ipt_number {
+	size_t number, mark;
+};
+struct fw_ipt_number *fw_ipt_intern_number(struct fw_ipt_pool *pool, struct fw_slice bytes);
+
+/* ---- a rule's options: iptables_rule.c, iptables_match.c, iptables_target.c ---- */
+
+/** The options of one -m conntrack. */
+struct fw_ipt_tracking {
+	bool asks_state, state_inverted, translated;
+	unsigned states;
+	int direction; /* 0: not asked for; 1 original, 2 reply */
+	bool asks_protocol, protocol_inverted;
+	uint8_t protocol;
+	const struct fw_range *original;
+	const char *unknown;
+};
+
+/** The options of one -m limit or hashlimit. */
+struct fw_ipt_limit {
+	struct fw_rate rate;
+	bool over;
+	struct fw_slice name; /* of a hashlimit's table */
+	const char *unknown;
+};
+
+struct fw_ipt_parse;
+struct fw_ipt_match;
+struct fw_ipt_option;
+
+/** A match of a rule, as its options are read. */
+struct fw_ipt_instance {
+	const struct fw_ipt_match *match;
+	union {
+		struct fw_ipt_tracking tracking;
+		struct fw_ipt_limit limit;
+	};
+};
+
+/** An option's value, or "" where it takes none. */
+struct fw_ipt_value {
+	unsigned option;  /* the number of its row */
+	const char *name; /* in full */
+	bool inverted;
+	struct fw_slice text;
+	struct fw_slice second; /* of options that take two */
+};
+
+struct fw_ipt_option {
+	const char *name;
+	unsigned number;
+	unsigned values;
+};
+
+struct fw_ipt_match {
+	const char *name;
+	enum fw_family family; /* FW_FAMILY_NONE: both */
+	const struct fw_ipt_option *options;
+	size_t option_count;
+	void (*take)(struct fw_ipt_parse *parse, struct fw_ipt_instance *instance,
+		const struct fw_ipt_value *value);
+	void (*finish)(struct fw_ipt_parse *parse, struct fw_ipt_instance *instance); /* or NULL */
+};
+
+enum fw_ipt_effect {
+	FW_IPT_NO_EFFECT,
+	FW_IPT_VERDICT, /* `action` */
+	FW_IPT_OPAQUE,	/* not understood */
+	FW_IPT_REWRITES,
+	FW_IPT_HOPS, /* changes the hop limit */
+};
+
+struct fw_ipt_target {
+	const char *name;
+	enum fw_family family;
+	enum fw_ipt_effect effect;
+	enum fw_rb_action action;
+	const struct fw_ipt_option *options;
+	size_t option_count;
+	void (*take)(struct fw_ipt_parse *parse, const struct fw_ipt_value *value); /* or NULL */
+	bool source, own; /* of one that translates: the source, and to an own address */
+};
+
+enum { FW_IPT_INSTANCES_MAX = 32 };
+
+/** One rule, as its words are read. */
+struct fw_ipt_parse {
+	struct fw_arena *arena;
+	struct fw_ipt_pool *pool;
+	enum fw_family family;
+	const struct fw_ipt_word *words;
+	size_t count, next;
+	bool inverted;
+	const char *unknown; /* reading stopped there */
+	const char *opaque;  /* a match that is not understood: what follows it does not count */
+	bool other_family;   /* -4 or -6 */
+	int protocol;	     /* asked for and not inverted; else -1 */
+	FW_VEC(struct fw_ipt_cond) conds;
+	FW_VEC(struct fw_ipt_side) sources, destinations;
+	size_t instance_count;
+	size_t asking, last_asking; /* the match, by its place from 1 on, that asks for something */
+	struct fw_ipt_rate rate;
+	bool limited;	 /* by that rate */
+	size_t limit_at; /* the place of its match */
+	const struct fw_ipt_target *target;
+	const char *chain;   /* of a jump or goto */
+	bool decided, goes;  /* there was -j or -g; -g */
+	const char *refusal; /* what is not understood of the target, or NULL */
+	struct fw_rb_rewrite rewrite;
+	struct fw_ipt_instance *instances; /* FW_IPT_INSTANCES_MAX, the caller's */
+};
+
+/** Makes it ready for a rule; the arena, pool and family stay. */
+void fw_ipt_parse_reset(struct fw_ipt_parse *parse);
+void fw_ipt_parse_fini(struct fw_ipt_parse *parse);
+/** Reads the words from `next` on, behind the chain's name. */
+void fw_ipt_parse_rule(struct fw_ipt_parse *parse);
+
+/** "the option 'x'" for "the option" and x. */
+const char *fw_ipt_describe(struct fw_ipt_pool *pool, const char *what, struct fw_slice value);
+/** Stops reading, as something is not understood. */
+void fw_ipt_wrong(struct fw_ipt_parse *parse, const char *what);
+void fw_ipt_wrong_value(struct fw_ipt_parse *parse, const char *what, struct fw_slice value);
+void fw_ipt_ask(struct fw_ipt_parse *parse, struct fw_ipt_cond cond);
+void fw_ipt_ask_unknown(struct fw_ipt_parse *parse, const char *what);
+/** What an option asks for is not understood. */
+void fw_ipt_ask_option(struct fw_ipt_parse *parse, const struct fw_ipt_value *value);
+/** `var` is in low to high. */
+void fw_ipt_ask_interval(struct fw_ipt_parse *parse, enum fw_var var, struct fw_addr low,
+	struct fw_addr high, bool inverted);
+
+/** NULL: not known. */
+const struct fw_ipt_match *fw_ipt_match_find(enum fw_family family, struct fw_slice name);
+/** The match that comes with a protocol, or NULL. */
+const struct fw_ipt_match *fw_ipt_match_of(enum fw_family family, int protocol);
+const struct fw_ipt_target *fw_ipt_target_find(enum fw_family family, struct fw_slice name);
+
+/** Connection tracking: iptables_tracking.c. */
+extern const struct fw_ipt_match fw_ipt_conntrack, fw_ipt_state;
+/** Rates: iptables_limit.c. */
+extern const struct fw_ipt_match fw_ipt_limit_match, fw_ipt_hashlimit;
+
+/* ---- ipset: iptables_sets.c, iptables_members.c ---- */
+
+enum fw_ipt_part { FW_IPT_NO_PART, FW_IPT_ADDRESS, FW_IPT_PORT };
+enum { FW_IPT_PARTS_MAX = 3 };
+
+struct fw_ipt_member {
+	struct fw_interval parts[FW_IPT_PARTS_MAX]; /* a port of ICMP: type and code, 256 to one */
+	const char *set;			    /* of a list */
+	uint8_t protocol;
+	bool excluded; /* nomatch */
+};
+
+struct fw_ipt_set {
+	enum fw_family family; /* FW_FAMILY_NONE: of ports alone, or a list */
+	bool list, excludes;   /* excludes: some are nomatch */
+	enum fw_ipt_part parts[FW_IPT_PARTS_MAX];
+	size_t part_count;
+	unsigned netmask;
+	const char *unknown; /* or NULL */
+	const struct fw_ipt_member *members;
+	size_t member_count;
+};
+
+struct fw_ipt_named {
+	const char *name;
+	struct fw_ipt_set *set;
+};
+
+struct fw_ipt_sets {
+	const struct fw_ipt_named *items; /* by name */
+	size_t count;
+	const char *unknown; /* of the file, where no set is to blame; or NULL */
+	uint32_t line;
+	const struct fw_source *source;
+};
+
+/** Reads what ipset save prints, and other commands of `ipset restore`. */
+void fw_ipt_sets_read(struct fw_arena *arena, struct fw_ipt_pool *pool,
+	const struct fw_source *source, struct fw_ipt_sets *out);
+/** NULL: there is none. */
+const struct fw_ipt_set *fw_ipt_sets_find(const struct fw_ipt_sets *sets, const char *name);
+/** What is not understood of a set or the sets that it lists, or NULL. */
+const char *fw_ipt_set_unknown(const struct fw_ipt_sets *sets, const struct fw_ipt_set *set);
+/** Packets that are in a set by the ends that a match names; bits of `ends`: a destination's. */
+fw_space fw_ipt_set_space(struct fw_spaces *spaces, const struct fw_ipt_sets *sets,
+	const struct fw_ipt_set *set, enum fw_family family, unsigned ends, size_t end_count);
+
+/* ---- intervals that overlap: iptables_sweep.c ---- */
+
+struct fw_ipt_item {
+	struct fw_addr low, high;
+};
+
+/** Values that are in the same items. */
+struct fw_ipt_slice {
+	struct fw_addr low, high;
+	size_t first, count; /* in `items` of the sweep: numbers of items, rising */
+};
+
+struct fw_ipt_sweep {
+	FW_VEC(struct fw_ipt_slice) slices; /* sorted and disjoint */
+	FW_VEC(uint32_t) items;
+};
+
+void fw_ipt_sweep_fini(struct fw_ipt_sweep *sweep);
+/** False: they overlap too much for it to be worth while. */
+bool fw_ipt_sweep_run(struct fw_ipt_sweep *sweep, const struct fw_ipt_item *items, size_t count);
+
+/* ---- sets and programs: iptables_lower.c, iptables_merge.c ---- */
+
+struct fw_ipt_lowered;
+struct fw_ipt_merger;
+
+struct fw_ipt_lowering {
+	const struct fw_ipt_text *text;
+	struct fw_arena *arena;
+	struct fw_spaces *spaces;
+	const struct fw_rb_interfaces *interfaces;
+	struct fw_ipt_lowered *chains;
+	fw_space *guards; /* by index, once they are made */
+	bool *guards_made;
+	bool *behind; /* by chain: packets may come there behind routing */
+	struct fw_ipt_merger *merger;
+};
+
+struct fw_ipt_rules {
+	FW_VEC(const struct fw_ipt_rule *) list;
+};
+
+bool fw_ipt_lower(const struct fw_ruleset *ruleset, struct fw_arena *arena,
+	struct fw_spaces *spaces, const struct fw_rb_interfaces *interfaces,
+	struct fw_readback *out);
+/** The rules of a chain that decide anything. */
+void fw_ipt_rules_of(const struct fw_ipt_text *text, uint32_t chain, struct fw_ipt_rules *out);
+/** The number of a chain in the program, where it is from now on. */
+size_t fw_ipt_call(struct fw_ipt_lowering *lowering, uint32_t chain);
+/** What a guard asks for, as far as it is understood. */
+fw_space fw_ipt_guard_space(struct fw_ipt_lowering *lowering, const struct fw_ipt_guard *guard);
+fw_space fw_ipt_side_space(
+	struct fw_spaces *spaces, enum fw_var var, const struct fw_ipt_side *side);
+/** What is not understood of a chain's rule, or NULL. */
+const char *fw_ipt_rule_unknown(
+	const struct fw_ipt_lowering *lowering, uint32_t chain, const struct fw_ipt_rule *rule);
+
+struct fw_ipt_merger *fw_ipt_merger_new(const struct fw_ipt_text *text, struct fw_arena *arena);
+void fw_ipt_merger_free(struct fw_ipt_merger *merger);
+/**
+ * Looks at the rules that begin a list, which ends with its chain, and sets *out_length to how many
+ * of them belong together, be it one. True: *out is a rule for all of these; false: they are better
+ * left as they are.
+ */
+bool fw_ipt_merge(struct fw_ipt_lowering *lowering, uint32_t chain,
+	const struct fw_ipt_rule *const *rules, size_t count, size_t *out_length,
+	struct fw_rb_rule *out);
+
+#endif

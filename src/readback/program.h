@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#ifndef FW_READBACK_PROGRAM_H
+#define FW_READBACK_PROGRAM_H
+/*
+ * Private to readback/: chains of rules that are tried in order, as nf_tables and iptables have
+ * them, and running all packets through them at once.
+ */
+
+#include "readback/readback.h"
+
+enum fw_rb_action {
+	FW_RB_CONTINUE, /* it matches and goes on: a log, a counter, a mark that nothing asks for */
+	FW_RB_ACCEPT,	/* nf_tables: ends this base chain; iptables: the table's hook */
+	FW_RB_DROP,
+	FW_RB_REJECT,
+	FW_RB_JUMP,
+	FW_RB_GOTO,
+	FW_RB_RETURN,
+	FW_RB_REWRITE, /* `rewrite`, and then as FW_RB_ACCEPT */
+	FW_RB_CASES,   /* a verdict map: `cases` by set, none met: goes on */
+};
+
+struct fw_rb_rule;
+
+struct fw_rb_case {
+	fw_space set;
+	enum fw_rb_action action; /* none of the last two */
+	size_t chain;		  /* of a jump or goto */
+};
+
+struct fw_rb_rule {
+	fw_space match; /* all that is asked for */
+	const char *
+		unknown; /* what is not understood, NULL: nothing. Else `match` is what the rule may
+			    match at most, and the packets go on as if there were no such rule. */
+	struct fw_rate rate; /* count 0: none; else it matches no more than so often */
+	bool over;	     /* a rate: it matches what comes faster, and that alone */
+	size_t bucket;	     /* which bucket that is: rules that share one have the same number */
+	enum fw_rb_action action;
+	size_t chain;
+	const struct fw_rb_case *cases;
+	size_t case_count;
+	struct fw_rb_rewrite rewrite; /* but for its set */
+	struct fw_place place;
+};
+
+/** Where packets of several hooks come by. */
+enum fw_rb_edge { FW_RB_NO_EDGE, FW_RB_BEFORE_ROUTING, FW_RB_BEHIND_ROUTING };
+
+struct fw_rb_chain {
+	const struct fw_rb_rule *rules;
+	size_t rule_count;
+	/** Of a base chain: one of these three, else it is none. */
+	enum fw_rb_hook hook; /* FW_RB_NONE: none, or a nat chain */
+	bool nat, source;     /* a nat chain: before routing, or behind it (source) */
+	enum fw_rb_edge edge; /* one that filters there */
+	bool local;	      /* a nat chain: of packets from here, or (source) to here */
+	int priority;	      /* as netfilter has them: tracking -200, translation -100 and 100 */
+	bool drops;	      /* by its policy */
+	bool foreign;
+	fw_space seen;	       /* packets that it gets at all: the family of its table */
+	struct fw_place place; /* of its policy, too */
+};
+
+enum {
+	FW_RB_DEPTH_MAX = 16,	    /* chains in each other, as nf_tables has it */
+	FW_RB_VISITS_MAX = 1 << 24, /* rules tried, over and over where chains are called often */
+	FW_RB_UNKNOWNS_MAX = 256,   /* more of them are not told: it is unproven anyway */
+};
+
+struct fw_rb_program {
+	const struct fw_rb_chain *chains;
+	size_t chain_count;
+};
+
+/**
+ * Runs every packet of the universe through the base chains of each hook in the order of their
+ * priorities: an accept ends one base chain, a drop ends all. Chains that call each other in a
+ * circle, or deeper than the kernel allows, are unknowns, and so are limits whose outcome is
+ * neither "always" nor "up to a rate". Fills in all but remarks; unknowns are added to those that
+ * are there. False: exhausted.
+ */
+bool fw_rb_run(struct fw_arena *arena, struct fw_spaces *spaces, fw_space universe,
+	const struct fw_rb_program *program, struct fw_readback *out);
+
+/** A copy of an array. */
+void *fw_rb_copy(struct fw_arena *arena, const void *items, size_t count, size_t size);
+
+/** Forgets all sets that were made since the mark but those of `readback`. */
+void fw_rb_release(struct fw_arena *arena, struct fw_spaces *spaces, uint32_t mark,
+	struct fw_readback *readback);
+
+#endif

@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * What was read back, whichever reader it comes from: who decides a packet, two rule sets in one
+ * way, and sets that are no longer needed.
+ */
+
+#include "readback/program.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+void *fw_rb_copy(struct fw_arena *arena, const void *items, size_t count, size_t size) {
+	void *to = fw_arena_array(arena, count, size);
+
+	if (count != 0) {
+		memcpy(to, items, count * size);
+	}
+	return to;
+}
+
+/* ---- who decides ---- */
+
+/* Own rules before foreign ones, and what always accepts before what does so up to a limit. */
+static bool tells_more(const struct fw_rb_decision *one, const struct fw_rb_decision *other) {
+	if (other == NULL || one->foreign != other->foreign) {
+		return other == NULL || other->foreign;
+	}
+	return other->limited && !one->limited;
+}
+
+const struct fw_rb_decision *fw_readback_decision(const struct fw_spaces *spaces,
+	const struct fw_readback *readback, enum fw_rb_hook hook, const struct fw_point *point) {
+	const struct fw_rb_decision *accepting = NULL;
+
+	for (size_t i = 0; i < readback->decision_count; i++) {
+		const struct fw_rb_decision *one = &readback->decisions[i];
+		if (one->hook != hook || !fw_space_contains(spaces, one->set, point)) {
+			continue;
+		}
+		if (!one->accepts) {
+			return one;
+		}
+		if (tells_more(one, accepting)) {
+			accepting = one;
+		}
+	}
+	return accepting;
+}
+
+/* ---- two in one way ---- */
+
+struct composition {
+	struct fw_arena *arena;
+	struct fw_spaces *spaces;
+	const struct fw_readback *first, *second;
+	FW_VEC(struct fw_rb_rated) rated;
+	FW_VEC(struct fw_rb_rewrite) rewrites;
+	FW_VEC(struct fw_rb_unknown) unknowns;
+};
+
+static void composition_fini(struct composition *all) {
+	FW_VEC_FINI(&all->rated);
+	FW_VEC_FINI(&all->rewrites);
+	FW_VEC_FINI(&all->unknowns);
+}
+
+/* What only limits let through both: one limit, for there is no saying what two of them let. */
+static void add_rated(struct composition *all, const struct fw_readback *one,
+	const struct fw_readback *other, bool other_is_first) {
+	for (size_t i = 0; i < one->rated_count; i++) {
+		struct fw_rb_rated rated = one->rated[i];
+		fw_space twice = fw_space_intersect(all->spaces, rated.set,
+			fw_space_subtract(
+				all->spaces, other->may[rated.hook], other->must[rated.hook]));
+		if (twice != FW_SPACE_EMPTY && !other_is_first) {
+			FW_VEC_ADD(&all->unknowns,
+				(struct fw_rb_unknown){
+					rated.place, "a limit behind another limit", rated.hook});
+		}
+		rated.set = fw_space_intersect(all->spaces, rated.set, other->must[rated.hook]);
+		if (rated.set != FW_SPACE_EMPTY) {
+			FW_VEC_ADD(&all->rated, rated);
+		}
+	}
+}
+
+/* What was translated is not translated again. */
+static void add_rewrites(struct composition *all) {
+	for (size_t i = 0; i < all->first->rewrite_count; i++) {
+		FW_VEC_ADD(&all->rewrites, all->first->rewrites[i]);
+	}
+	for (int source = 0; source <= 1; source++) {
+		fw_space taken = FW_SPACE_EMPTY;
+		for (size_t i = 0; i < all->first->rewrite_count; i++) {
+			const struct fw_rb_rewrite *one = &all->first->rewrites[i];
+			if (one->source == (source == 1) && one->original_count == 0) {
+				taken = fw_space_union(all->spaces, taken, one->set);
+			}
+		}
+		for (size_t i = 0; i < all->second->rewrite_count; i++) {
+			struct fw_rb_rewrite one = all->second->rewrites[i];
+			if (one.source != (source == 1)) {
+				continue;
+			}
+			one.set = fw_space_subtract(all->spaces, one.set, taken);
+			if (one.set != FW_SPACE_EMPTY) {
+				FW_VEC_ADD(&all->rewrites, one);
+			}
+		}
+	}
+}
+
+static void add_unknowns(struct composition *all, const struct fw_readback *from) {
+	for (size_t i = 0; i < from->unknown_count; i++) {
+		FW_VEC_ADD(&all->unknowns, from->unknowns[i]);
+	}
+}
+
+static void *join(struct fw_arena *arena, const void *first, size_t first_count, const void *second,
+	size_t second_count, size_t size) {
+	char *to = fw_arena_array(arena, first_count + second_count, size);
+
+	if (first_count != 0) {
+		memcpy(to, first, first_count * size);
+	}
+	if (second_count != 0) {
+		memcpy(to + first_count * size, second, second_count * size);
+	}
+	return to;
+}
+
+static void compose_hook(struct composition *all, int hook, struct fw_readback *out) {
+	const struct fw_readback *first = all->first, *second = all->second;
+	struct fw_spaces *spaces = all->spaces;
+
+	out->must[hook] = fw_space_intersect(spaces, first->must[hook], second->must[hook]);
+	out->may[hook] = fw_space_intersect(spaces, first->may[hook], second->may[hook]);
+	out->rejected[hook] = fw_space_union(spaces, first->rejected[hook],
+		fw_space_intersect(spaces, first->may[hook], second->rejected[hook]));
+}
+
+bool fw_readback_compose(struct fw_arena *arena, struct fw_spaces *spaces,
+	const struct fw_readback *first, const struct fw_readback *second,
+	struct fw_readback *out) {
+	FW_AUTO(composition_fini)
+	struct composition all = {
+		.arena = arena, .spaces = spaces, .first = first, .second = second};
+	struct fw_readback result = {0};
+
+	for (int hook = FW_RB_INPUT; hook < FW_RB_HOOK_COUNT; hook++) {
+		compose_hook(&all, hook, &result);
+	}
+	add_unknowns(&all, first);
+	add_unknowns(&all, second);
+	add_rated(&all, first, second, false);
+	add_rated(&all, second, first, true);
+	add_rewrites(&all);
+	result.rated = fw_rb_copy(arena, all.rated.items, all.rated.count, sizeof(*result.rated));
+	result.rated_count = all.rated.count;
+	result.rewrites =
+		fw_rb_copy(arena, all.rewrites.items, all.rewrites.count, sizeof(*result.rewrites));
+	result.rewrite_count = all.rewrites.count;
+	result.unknowns =
+		fw_rb_copy(arena, all.unknowns.items, all.unknowns.count, sizeof(*result.unknowns));
+	result.unknown_count = all.unknowns.count;
+	result.decisions = join(arena, first->decisions, first->decision_count, second->decisions,
+		second->decision_count, sizeof(*result.decisions));
+	result.decision_count = first->decision_count + second->decision_count;
+	result.remarks = join(arena, first->remarks, first->remark_count, second->remarks,
+		second->remark_count, sizeof(*result.remarks));
+	result.remark_count = first->remark_count + second->remark_count;
+	*out = result;
+	return !spaces->exhausted;
+}
+
+/* ---- forgetting ---- */
+
+struct handles {
+	FW_VEC(fw_space) list;
+	size_t taken;
+};
+
+static void keep(struct handles *handles, fw_space *set, bool back) {
+	if (back) {
+		*set = handles->list.items[handles->taken++];
+	} else {
+		FW_VEC_ADD(&handles->list, *set);
+	}
+}
+
+/* Gathers all sets, or puts them back in the same order. */
+static void visit(struct handles *handles, struct fw_readback *readback, struct fw_rb_rated *rated,
+	struct fw_rb_rewrite *rewrites, struct fw_rb_decision *decisions, bool back) {
+	for (int hook = FW_RB_INPUT; hook < FW_RB_HOOK_COUNT; hook++) {
+		keep(handles, &readback->must[hook], back);
+		keep(handles, &readback->may[hook], back);
+		keep(handles, &readback->rejected[hook], back);
+	}
+	for (size_t i = 0; i < readback->rated_count; i++) {
+		keep(handles, &rated[i].set, back);
+	}
+	for (size_t i = 0; i < readback->rewrite_count; i++) {
+		keep(handles, &rewrites[i].set, back);
+	}
+	for (size_t i = 0; i < readback->decision_count; i++) {
+		keep(handles, &decisions[i].set, back);
+	}
+}
+
+void fw_rb_release(struct fw_arena *arena, struct fw_spaces *spaces, uint32_t mark,
+	struct fw_readback *readback) {
+	struct handles handles = {0};
+	struct fw_rb_rated *rated =
+		fw_rb_copy(arena, readback->rated, readback->rated_count, sizeof(*rated));
+	struct fw_rb_rewrite *rewrites =
+		fw_rb_copy(arena, readback->rewrites, readback->rewrite_count, sizeof(*rewrites));
+	struct fw_rb_decision *decisions = fw_rb_copy(
+		arena, readback->decisions, readback->decision_count, sizeof(*decisions));
+
+	if (!spaces->exhausted) {
+		visit(&handles, readback, rated, rewrites, decisions, false);
+		fw_spaces_release(spaces, mark, handles.list.items, handles.list.count);
+		visit(&handles, readback, rated, rewrites, decisions, true);
+	}
+	readback->rated = rated;
+	readback->rewrites = rewrites;
+	readback->decisions = decisions;
+	FW_VEC_FINI(&handles.list);
+}

@@ -1,0 +1,830 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The reader of iptables-save: each option in all its spellings, what it does not understand, texts
+ * that nobody in his right mind would load, and random chains against a naive judge, packet by
+ * packet. Rule sets of others, and the real iptables, are for tests/readback.
+ */
+
+#include "readback/readback.h"
+
+#include <stdio.h>
+
+#include "space_model.h"
+
+static struct fw_arena arena;
+static struct fw_spaces spaces;
+static struct fw_diags diags;
+
+static const char *const names[] = {"eth*", "eth0", "eth1", "wlan*"};
+static const struct fw_rb_interfaces interfaces = {names, FW_LENGTH(names)};
+
+static void set_up(void) {
+	fw_spaces_init(&spaces, NULL);
+}
+
+static void tear_down(void) {
+	fw_spaces_fini(&spaces);
+	fw_arena_fini(&arena);
+	fw_diags_fini(&diags);
+}
+
+/* ---- reading ---- */
+
+static struct fw_readback read_slice(
+	enum fw_family family, bool called, struct fw_slice text, const char *sets) {
+	struct fw_source *sources = FW_ARENA_ARRAY(&arena, struct fw_source, 2);
+	struct fw_ruleset ruleset;
+	struct fw_readback readback;
+
+	sources[0] = (struct fw_source){.name = "text", .text = text};
+	if (sets != NULL) {
+		sources[1] = (struct fw_source){.name = "sets", .text = fw_slice(sets)};
+	}
+	ck_assert(fw_read_iptables(&arena, family, called, &sources[0],
+		sets != NULL ? &sources[1] : NULL, &ruleset, &diags));
+	ck_assert(ruleset.lower(&ruleset, &arena, &spaces, &interfaces, &readback));
+	return readback;
+}
+
+static struct fw_readback read_text(enum fw_family family, const char *text) {
+	return read_slice(family, false, fw_slice(text), NULL);
+}
+
+/* A rule of INPUT in front of a policy that says the contrary. */
+static struct fw_readback read_rule(enum fw_family family, const char *rule) {
+	return read_text(
+		family, fw_arena_printf(&arena,
+				"*filter\n:INPUT DROP [0:0]\n:chain - [0:0]\n:other - [0:0]\n"
+				"%s\n-A chain -p tcp -j ACCEPT\n-A other -j DROP\nCOMMIT\n",
+				rule));
+}
+
+static void expect_known(const struct fw_readback *readback, const char *text) {
+	for (size_t i = 0; i < readback->unknown_count; i++) {
+		ck_abort_msg("%s: %s is not understood", text, readback->unknowns[i].what);
+	}
+}
+
+/* ---- spellings ---- */
+
+struct spelling {
+	enum fw_family family;
+	const char *rule, *other;
+};
+
+static const struct spelling spellings[] = {
+	{FW_IPV4, "-A INPUT -s 10.0.0.1 -j ACCEPT",
+		"--append INPUT --source 10.0.0.1/32 --jump ACCEPT"},
+	{FW_IPV4, "-A INPUT -s 10.0.0.1 -j ACCEPT",
+		"-A INPUT --src 10.0.0.1/255.255.255.255 -j ACCEPT"},
+	{FW_IPV4, "-A INPUT -d 10.0.0.0/8 -j ACCEPT",
+		"-A INPUT --destination 10.9.9.9/8 -j ACCEPT"},
+	{FW_IPV4, "-A INPUT -d 10.0.0.0/8 -j ACCEPT", "-A INPUT --dst 10/8 -j ACCEPT"},
+	{FW_IPV4, "-A INPUT ! -d 10.0.0.0/8 -j ACCEPT", "-A INPUT -d ! 10.0.0.0/8 -j ACCEPT"},
+	{FW_IPV4, "-A INPUT -d 0.0.0.0/0 -j ACCEPT", "-A INPUT -j ACCEPT"},
+	{FW_IPV4, "-A INPUT -s 10.0.0.1,10.0.0.7 -d 10.0.0.2,10.0.0.3 -j ACCEPT",
+		"-A INPUT -s 10.0.0.1 -d 10.0.0.2/31 -j ACCEPT\n"
+		"-A INPUT -s 10.0.0.7 -d 10.0.0.2/31 -j ACCEPT"},
+	{FW_IPV6, "-A INPUT -s 2001:db8::/32 -j ACCEPT",
+		"-A INPUT -s 2001:db8:1::/ffff:ffff:: -j ACCEPT"},
+	{FW_IPV6, "-A INPUT -s ::ffff:192.0.2.1 -j ACCEPT",
+		"-A INPUT -s ::ffff:c000:201/128 -j ACCEPT"},
+	{FW_IPV4, "-A INPUT -p tcp -j ACCEPT", "-A INPUT --protocol 6 -j ACCEPT"},
+	{FW_IPV4, "-A INPUT -p tcp -j ACCEPT", "-A INPUT --proto TCP -j ACCEPT"},
+	{FW_IPV4, "-A INPUT -p all -j ACCEPT", "-A INPUT -p 0 -j ACCEPT"},
+	{FW_IPV4, "-A INPUT ! -p udp -j ACCEPT", "-A INPUT ! --protocol 17 -j ACCEPT"},
+	{FW_IPV6, "-A INPUT -p icmpv6 -j ACCEPT", "-A INPUT -p ipv6-icmp -j ACCEPT"},
+	{FW_IPV4, "-A INPUT -i eth0 -j ACCEPT", "-A INPUT --in-interface eth0 -j ACCEPT"},
+	{FW_IPV4, "-A INPUT -i + -j ACCEPT", "-A INPUT -j ACCEPT"},
+	{FW_IPV4, "-A INPUT ! -i + -j ACCEPT", "-A INPUT -p tcp -m tcp -i + ! -i + -j ACCEPT"},
+	{FW_IPV4, "-A INPUT ! -o eth0 -j ACCEPT", "-A INPUT -j ACCEPT"},
+	{FW_IPV4, "-A INPUT ! -f -j ACCEPT", "-A INPUT ! --fragments -j ACCEPT"},
+	{FW_IPV4, "-A INPUT ! -f -j ACCEPT", "-A INPUT -j ACCEPT"},
+	{FW_IPV4, "-A INPUT -j chain", "-A INPUT --goto chain"},
+	{FW_IPV4, "-I INPUT -j DROP\n-I INPUT 1 -j ACCEPT", "-A INPUT -j ACCEPT"},
+	{FW_IPV4, "[3:4] -A INPUT -c 1 2 -j ACCEPT", "-A INPUT --set-counters 1 2 -j ACCEPT"},
+	{FW_IPV4, "-A INPUT -6 -j DROP\n-A INPUT -j ACCEPT", "-A INPUT -4 -j ACCEPT"},
+	{FW_IPV4, "-A INPUT -p tcp --dport 80 -j ACCEPT",
+		"-A INPUT -p tcp -m tcp --destination-port=http -j ACCEPT"},
+	{FW_IPV4, "-A INPUT -p tcp --sport 1024: -j ACCEPT",
+		"-A INPUT -p tcp -m tcp --source-port 1024:65535 -j ACCEPT"},
+	{FW_IPV4, "-A INPUT -p udp ! --sport :53 -j ACCEPT",
+		"-A INPUT -p udp -m udp ! --sport 0:domain -j ACCEPT"},
+	{FW_IPV4, "-A INPUT -p sctp --dport 9 -j ACCEPT",
+		"-A INPUT -p 132 -m sctp --destination-port 9 -j ACCEPT"},
+	{FW_IPV4, "-A INPUT -p udplite --dport 9 -j ACCEPT",
+		"-A INPUT -p 136 -m multiport --destination-ports 9 -j ACCEPT"},
+	{FW_IPV4, "-A INPUT -p dccp --dport 9 -j ACCEPT",
+		"-A INPUT -p 33 -m dccp --dport 9 -j ACCEPT"},
+	{FW_IPV4, "-A INPUT -p tcp --syn -j ACCEPT",
+		"-A INPUT -p tcp --tcp-flags FIN,SYN,RST,ACK SYN -j ACCEPT"},
+	{FW_IPV4, "-A INPUT -p tcp ! --syn -j ACCEPT",
+		"-A INPUT -p tcp ! --tcp-flags syn,rst,ack,fin syn -j ACCEPT"},
+	{FW_IPV4, "-A INPUT -p tcp --tcp-flags ALL NONE -j ACCEPT",
+		"-A INPUT -p tcp --tcp-flags FIN,SYN,RST,PSH,ACK,URG NONE -j ACCEPT"},
+	{FW_IPV4, "-A INPUT -p tcp -m multiport --dports 80,90:95,81 -j ACCEPT",
+		"-A INPUT -p tcp -m multiport --destination-ports 80:81,92:95,90:93 -j ACCEPT"},
+	{FW_IPV4, "-A INPUT -p tcp -m multiport --sports 80 -j ACCEPT",
+		"-A INPUT -p tcp -m multiport --source-ports www -j ACCEPT"},
+	{FW_IPV4, "-A INPUT -p tcp -m multiport --ports 80,81 -j ACCEPT",
+		"-A INPUT -p tcp --dport 80:81 -j ACCEPT\n-A INPUT -p tcp --sport 80:81 -j ACCEPT"},
+	{FW_IPV4, "-A INPUT -p tcp -m multiport ! --ports 80 -j ACCEPT",
+		"-A INPUT -p tcp ! --dport 80 ! --sport 80 -j ACCEPT"},
+	{FW_IPV4, "-A INPUT -p icmp --icmp-type echo-request -j ACCEPT",
+		"-A INPUT -p icmp -m icmp --icmp-type 8 -j ACCEPT"},
+	{FW_IPV4, "-A INPUT -p icmp --icmp-type ping -j ACCEPT",
+		"-A INPUT -p 1 -m icmp --icmp-type ECHO-REQ -j ACCEPT"},
+	{FW_IPV4, "-A INPUT -p icmp --icmp-type fragmentation-needed -j ACCEPT",
+		"-A INPUT -p icmp --icmp-type 3/4 -j ACCEPT"},
+	{FW_IPV4, "-A INPUT -p icmp --icmp-type any -j ACCEPT", "-A INPUT -p icmp -j ACCEPT"},
+	{FW_IPV4, "-A INPUT -p icmp --icmp-type 255 -j ACCEPT", "-A INPUT -p icmp -j ACCEPT"},
+	{FW_IPV6, "-A INPUT -p icmpv6 --icmpv6-type neighbour-advertisement -j ACCEPT",
+		"-A INPUT -p ipv6-icmp -m icmp6 --icmpv6-type 136 -j ACCEPT"},
+	{FW_IPV6, "-A INPUT -p icmpv6 ! --icmpv6-type 1/4 -j ACCEPT",
+		"-A INPUT -p icmpv6 ! --icmpv6-type port-unreachable -j ACCEPT"},
+	{FW_IPV4, "-A INPUT -m iprange --src-range 10.0.0.0-10.0.0.7 -j ACCEPT",
+		"-A INPUT -s 10.0.0.0/29 -j ACCEPT"},
+	{FW_IPV4, "-A INPUT -m iprange ! --dst-range 10.0.0.0-10.0.0.7 -j ACCEPT",
+		"-A INPUT ! -d 10.0.0.0/29 -j ACCEPT"},
+	{FW_IPV4, "-A INPUT -s 10.0.0.0/30 -m iprange --src-range 10.0.0.2-10.0.0.9 -j ACCEPT",
+		"-A INPUT -s 10.0.0.2/31 -j ACCEPT"},
+	{FW_IPV4, "-A INPUT -m addrtype --dst-type MULTICAST -j ACCEPT",
+		"-A INPUT -d 224.0.0.0/4 -j ACCEPT"},
+	{FW_IPV6, "-A INPUT -m addrtype ! --src-type MULTICAST -j ACCEPT",
+		"-A INPUT ! -s ff00::/8 -j ACCEPT"},
+	{FW_IPV6, "-A INPUT -m hl --hl-lt 255 -j ACCEPT", "-A INPUT -m hl ! --hl-eq 255 -j ACCEPT"},
+	{FW_IPV6, "-A INPUT -m hl --hl-gt 254 -j ACCEPT", "-A INPUT -m hl --hl-eq 255 -j ACCEPT"},
+	{FW_IPV4, "-A INPUT -m state --state NEW -j ACCEPT",
+		"-A INPUT -m conntrack --ctstate NEW -j ACCEPT"},
+	{FW_IPV4, "-A INPUT -m conntrack ! --ctstate INVALID,UNTRACKED -j ACCEPT",
+		"-A INPUT -m conntrack --ctstate NEW,RELATED,established -j ACCEPT"},
+	{FW_IPV4, "-A INPUT -m conntrack ! --ctstate DNAT -j DROP\n-A INPUT -j ACCEPT",
+		"-A INPUT -m conntrack --ctstate DNAT -j ACCEPT"},
+	{FW_IPV4, "-A INPUT -m conntrack --ctstate NEW --ctdir ORIGINAL -j ACCEPT",
+		"-A INPUT -m conntrack --ctstate NEW ! --ctdir REPLY -j ACCEPT"},
+	{FW_IPV4, "-A INPUT -m conntrack --ctstate NEW,ESTABLISHED --ctproto tcp -j ACCEPT",
+		"-A INPUT -p 6 -m conntrack --ctstate NEW,ESTABLISHED -j ACCEPT"},
+	{FW_IPV4, "-A INPUT -m limit --limit 60/min -j ACCEPT",
+		"-A INPUT -m limit --limit 60/minute --limit-burst 5 -j ACCEPT"},
+	{FW_IPV4, "-A INPUT -m limit -j ACCEPT", "-A INPUT -m limit --limit 3/h -j ACCEPT"},
+	{FW_IPV4,
+		"-A INPUT -m hashlimit --hashlimit 6/min --hashlimit-mode srcip --hashlimit-name a "
+		"-j ACCEPT",
+		"-A INPUT -m hashlimit --hashlimit-upto 6/m --hashlimit-burst 5 --hashlimit-mode "
+		"srcip "
+		"--hashlimit-srcmask 32 --hashlimit-htable-size 9 --hashlimit-htable-max 9 "
+		"--hashlimit-htable-expire 9 --hashlimit-htable-gcinterval 9 --hashlimit-name b "
+		"-j ACCEPT"},
+	{FW_IPV4, "-A INPUT -m comment --comment \"-j DROP \\\" x\" -j ACCEPT",
+		"-A INPUT -j ACCEPT"},
+	{FW_IPV4, "-A INPUT -m comment --comment \"\" -j ACCEPT", "-A INPUT\t-j  ACCEPT "},
+	{FW_IPV4,
+		"-A INPUT -j LOG --log-prefix \"a b\" --log-level 4 --log-uid\n-A INPUT -j ACCEPT",
+		"-A INPUT -m string --string \"-j DROP\" --algo bm -j NFLOG --nflog-group 1\n"
+		"-A INPUT -m mark --mark 1 -j MARK --set-mark 2\n-A INPUT -p tcp\n-A INPUT -j "
+		"ACCEPT"},
+	{FW_IPV4, "-A INPUT -j REJECT --reject-with icmp-admin-prohibited", "-A INPUT -j REJECT"},
+	{FW_IPV4, "-A INPUT -p tcp -j ACCEPT\n-F INPUT\n-A INPUT -j ACCEPT", "-A INPUT -j ACCEPT"},
+	{FW_IPV4, "-P INPUT ACCEPT", "-A INPUT -j ACCEPT"},
+	{FW_IPV4, "-N third\n-A third -j ACCEPT\n-A INPUT -j third", "-A INPUT -j ACCEPT"},
+	{FW_IPV4, "-Z\n-Z INPUT\n-A INPUT -j ACCEPT", "-A INPUT -j ACCEPT"},
+};
+
+START_TEST(reads_all_spellings) {
+	const struct spelling *spelling = &spellings[_i];
+	struct fw_readback one = read_rule(spelling->family, spelling->rule);
+	struct fw_readback other = read_rule(spelling->family, spelling->other);
+
+	expect_known(&one, spelling->rule);
+	expect_known(&other, spelling->other);
+	for (int hook = FW_RB_INPUT; hook < FW_RB_HOOK_COUNT; hook++) {
+		ck_assert_msg(one.must[hook] == other.must[hook] &&
+				      one.may[hook] == other.may[hook] &&
+				      one.rejected[hook] == other.rejected[hook],
+			"%s: %s", spelling->rule, spelling->other);
+	}
+	ck_assert_uint_eq(one.rated_count, other.rated_count);
+	for (size_t i = 0; i < one.rated_count; i++) {
+		ck_assert_uint_eq(one.rated[i].rate.count, other.rated[i].rate.count);
+		ck_assert_uint_eq(one.rated[i].rate.burst, other.rated[i].rate.burst);
+		ck_assert(one.rated[i].rate.unit == other.rated[i].rate.unit);
+		ck_assert(one.rated[i].rate.per_source == other.rated[i].rate.per_source);
+	}
+}
+END_TEST
+
+/* ---- what is not understood ---- */
+
+struct stranger {
+	enum fw_family family;
+	const char *rule, *what;
+};
+
+static const struct stranger strangers[] = {
+	{FW_IPV4, "-A INPUT -s example.org -j ACCEPT", "the address 'example.org'"},
+	{FW_IPV4, "-A INPUT -s 010.0.0.1 -j ACCEPT", "the address '010.0.0.1'"},
+	{FW_IPV4, "-A INPUT -s 10.0.0.1/255.0.255.0 -j ACCEPT",
+		"the address '10.0.0.1/255.0.255.0'"},
+	{FW_IPV4, "-A INPUT -s 10.0.0.1/33 -j ACCEPT", "the address '10.0.0.1/33'"},
+	{FW_IPV4, "-A INPUT -s 10.0.0.1.2 -j ACCEPT", "the address '10.0.0.1.2'"},
+	{FW_IPV4, "-A INPUT -s \"\" -j ACCEPT", "the address ''"},
+	{FW_IPV4, "-A INPUT ! -s 10.0.0.1,10.0.0.2 -j ACCEPT",
+		"the list of addresses '10.0.0.1,10.0.0.2'"},
+	{FW_IPV6, "-A INPUT -s 10.0.0.1 -j ACCEPT", "the address '10.0.0.1'"},
+	{FW_IPV6, "-A INPUT -s fe80::1%eth0 -j ACCEPT", "the address 'fe80::1%eth0'"},
+	{FW_IPV4, "-A INPUT -p nonsense -j ACCEPT", "the protocol 'nonsense'"},
+	{FW_IPV4, "-A INPUT -p 256 -j ACCEPT", "the protocol '256'"},
+	{FW_IPV4, "-A INPUT ! -p all -j ACCEPT", "the protocol 'all'"},
+	{FW_IPV4, "-A INPUT -i 1234567890123456 -j ACCEPT", "the interface '1234567890123456'"},
+	{FW_IPV4, "-A INPUT -p tcp --dport 65536 -j ACCEPT", "the port '65536'"},
+	{FW_IPV4, "-A INPUT -p tcp --dport 9:1 -j ACCEPT", "the port '9:1'"},
+	{FW_IPV4, "-A INPUT -p tcp --dport 18446744073709551617 -j ACCEPT",
+		"the port '18446744073709551617'"},
+	{FW_IPV4, "-A INPUT --dport 80 -j ACCEPT", "the option '--dport'"},
+	{FW_IPV4, "-A INPUT -m tcp --dport 80 -j ACCEPT",
+		"a rule without the protocol of the match 'tcp'"},
+	{FW_IPV4, "-A INPUT -m multiport --dports 80 -j ACCEPT",
+		"a rule without the protocol of the match 'multiport'"},
+	{FW_IPV4, "-A INPUT ! -p tcp -m tcp --dport 80 -j ACCEPT",
+		"a rule without the protocol of the match 'tcp'"},
+	{FW_IPV4,
+		"-A INPUT -p tcp -m multiport --dports 1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16 -j "
+		"DROP",
+		"the port '16'"},
+	{FW_IPV4, "-A INPUT -p icmp --icmp-type nonsense -j ACCEPT", "the type 'nonsense'"},
+	{FW_IPV4, "-A INPUT -p icmp --icmp-type host -j ACCEPT", "the type 'host'"},
+	{FW_IPV4, "-A INPUT -p icmp --icmp-type 8/256 -j ACCEPT", "the type '8/256'"},
+	{FW_IPV4, "-A INPUT -p tcp --tcp-option 8 -j ACCEPT", "the option 'tcp-option'"},
+	{FW_IPV4, "-A INPUT -p tcp --tcp-flags SYN,XXX SYN -j ACCEPT", "the flags 'SYN'"},
+	{FW_IPV4, "-A INPUT -m ttl --ttl-eq 255 -j ACCEPT", "the match 'ttl'"},
+	{FW_IPV4, "-A INPUT -m set --match-set x src -j ACCEPT", "the missing set 'x'"},
+	{FW_IPV4, "-A INPUT -m conntrack --ctstate SNAT -j ACCEPT", "the state 'SNAT'"},
+	{FW_IPV4, "-A INPUT -m conntrack --ctdir REPLY -j ACCEPT", "the option 'ctdir'"},
+	{FW_IPV4, "-A INPUT -m conntrack --ctstate RELATED --ctproto 6 -j ACCEPT",
+		"the option 'ctproto'"},
+	{FW_IPV4, "-A INPUT -m conntrack --ctstate INVALID --ctproto 6 -j ACCEPT",
+		"a state without a connection, and more of conntrack"},
+	{FW_IPV4, "-A INPUT -m conntrack --ctorigdst 10.0.0.1 -j ACCEPT",
+		"the option 'ctorigdst' of what is not translated"},
+	{FW_IPV4, "-A INPUT -m conntrack --ctstate DNAT --ctorigdst 10.0.0.1 -j ACCEPT",
+		"a verdict by the destination before translation"},
+	{FW_IPV4, "-A INPUT -m conntrack --ctorigsrcport 1 -j ACCEPT",
+		"the option 'ctorigsrcport'"},
+	{FW_IPV4, "-A INPUT -m conntrack --ctexpire 1:2 -j ACCEPT", "the option 'ctexpire'"},
+	{FW_IPV4, "-A INPUT -m limit --limit 0/s -j ACCEPT", "the rate '0/s'"},
+	{FW_IPV4, "-A INPUT -m limit --limit 5/fortnight -j ACCEPT", "the rate '5/fortnight'"},
+	{FW_IPV4, "-A INPUT -m limit --limit 99999999999/s -j ACCEPT", "the rate '99999999999/s'"},
+	{FW_IPV4, "-A INPUT -m limit --limit-burst 0 -j ACCEPT", "the burst '0'"},
+	{FW_IPV4, "-A INPUT -m limit -m limit -j ACCEPT", "two limits"},
+	{FW_IPV4, "-A INPUT -p tcp -m limit --limit 1/s -m tcp --dport 22 -j ACCEPT",
+		"a match behind a limit"},
+	{FW_IPV4, "-A INPUT -m policy --dir in --pol ipsec --proto esp -j ACCEPT",
+		"the match 'policy'"},
+	{FW_IPV4, "-A INPUT -m recent --set --name x -j DROP", "the match 'recent'"},
+	{FW_IPV4, "-A INPUT -j TPROXY --on-port 1", "the target 'TPROXY'"},
+	{FW_IPV4, "-A INPUT -j NOTRACK", "the target 'NOTRACK'"},
+	{FW_IPV4, "-A INPUT -j missing", "the target 'missing'"},
+	{FW_IPV4, "-A INPUT -j INPUT", "the target 'INPUT'"},
+	{FW_IPV4, "-A INPUT -g ACCEPT", "the target 'ACCEPT'"},
+	{FW_IPV4, "-A INPUT -j REJECT --reject-with nonsense", "the reason 'nonsense'"},
+	{FW_IPV4, "-A INPUT -j ACCEPT -j DROP", "more than one target"},
+	{FW_IPV4, "-A INPUT -j ACCEPT !", "a negation of nothing"},
+	{FW_IPV4, "-A INPUT -j", "an option without its value"},
+	{FW_IPV4, "-A INPUT -p tcp --tcp-flags SYN", "an option without its value"},
+	{FW_IPV4, "-A INPUT -p tcp --syn=1 -j ACCEPT", "the value '1'"},
+	{FW_IPV4, "-A INPUT nonsense -j ACCEPT", "the word 'nonsense'"},
+	{FW_IPV4, "-A INPUT - -j ACCEPT", "the word '-'"},
+	{FW_IPV4, "-A INPUT -- -j ACCEPT", "the option '--'"},
+	{FW_IPV4, "-A INPUT -t nat -j ACCEPT", "the option '-t'"},
+	{FW_IPV4, "-A INPUT --no-such -j ACCEPT", "the option '--no-such'"},
+	{FW_IPV4, "-A INPUT -j DNAT --to-destination 10.0.0.1",
+		"a translation outside of its nat chains"},
+	{FW_IPV4, "-A INPUT -j DNAT", "a translation without an address"},
+	{FW_IPV4, "-A INPUT -j DNAT --to-destination :80", "the translation to ':80'"},
+	{FW_IPV4, "-D INPUT 1", "the line '-D'"},
+	{FW_IPV4, "-A", "the line '-A'"},
+	{FW_IPV4, "-I INPUT 2 -j ACCEPT", "an insertion between rules"},
+	{FW_IPV4, "-P INPUT QUEUE", "the policy 'QUEUE'"},
+	{FW_IPV4, "-N chain", "a second declaration of the chain 'chain'"},
+	{FW_IPV4, ":x", "the line ':x'"},
+	{FW_IPV4, "[1:2]", "the line '[1:2]'"},
+	{FW_IPV4, "*nonsense", "a table in a table"},
+	{FW_IPV4, "COMMIT\r", "the line 'COMMIT\\r'"},
+	{FW_IPV4, "-A INPUT -m comment --comment \"open -j ACCEPT", "a quote that does not end"},
+	{FW_IPV4, "-A INPUT -m comment --comment \"open\\", "a quote that does not end"},
+	{FW_IPV4, "-A nowhere -j ACCEPT", "rules of a chain that is missing: 'nowhere'"},
+	{FW_IPV4, "-A INPUT -j chain\n-A chain -j chain", "chains that call each other too deeply"},
+	{FW_IPV6, "-A INPUT -m hl --hl-eq 256 -j ACCEPT", "the hop limit '256'"},
+	{FW_IPV6, "-A INPUT -j HL --hl-set 9\n-A INPUT -m hl --hl-eq 9 -j ACCEPT",
+		"a change of the hop limit that a rule asks for"},
+};
+
+START_TEST(says_what_it_does_not_understand) {
+	const struct stranger *stranger = &strangers[_i];
+	struct fw_readback readback = read_rule(stranger->family, stranger->rule);
+
+	ck_assert_msg(readback.unknown_count != 0, "%s", stranger->rule);
+	ck_assert_str_eq(readback.unknowns[0].what, stranger->what);
+	ck_assert(strncmp(readback.unknowns[0].place.text, "text:", 5) == 0);
+}
+END_TEST
+
+START_TEST(what_does_not_decide_is_not_unknown) {
+	static const char *const rules[] = {
+		"-A INPUT -m string --string x --algo bm -j LOG",
+		"-A INPUT -m owner --uid-owner 0 -j MARK --set-mark 1",
+		"-A INPUT -m recent --set --name x",
+		":alone - [0:0]\n-A alone -m string --string x --algo bm -j DROP",
+		"-A INPUT -p tcp -j DROP\n-A INPUT -p tcp -m string --string x --algo bm -j ACCEPT",
+		"-A INPUT -o eth0 -m string --string x --algo bm -j ACCEPT",
+	};
+
+	for (size_t i = 0; i < FW_LENGTH(rules); i++) {
+		struct fw_readback readback = read_rule(FW_IPV4, rules[i]);
+		expect_known(&readback, rules[i]);
+	}
+}
+END_TEST
+
+/* ---- texts ---- */
+
+START_TEST(tables_must_end_and_be_there_once) {
+	static const struct {
+		const char *text, *what;
+	} texts[] = {
+		{"*filter\n:INPUT DROP [0:0]\n", "a table without COMMIT"},
+		{"*filter\nCOMMIT\n*filter\nCOMMIT\n", "a second table 'filter'"},
+		{"*broute\nCOMMIT\n", "the table 'broute'"},
+		{"-A INPUT -j DROP\n", "a line in no table: '-A'"},
+		{"COMMIT\n", "a COMMIT of no table"},
+		{"*filter\n\"\" x\nCOMMIT\n", "the line ''"},
+	};
+
+	for (size_t i = 0; i < FW_LENGTH(texts); i++) {
+		struct fw_readback readback = read_text(FW_IPV4, texts[i].text);
+		ck_assert_uint_ge(readback.unknown_count, 1);
+		ck_assert_str_eq(readback.unknowns[0].what, texts[i].what);
+	}
+	struct fw_readback nothing = read_text(FW_IPV4, "");
+	expect_known(&nothing, "an empty text");
+	ck_assert(nothing.must[FW_RB_INPUT] == nothing.may[FW_RB_INPUT]);
+	struct fw_readback nul = read_slice(FW_IPV4, false,
+		FW_SLICE("*filter\n-A INPUT -s 10.0.0.1\0 -j DROP\nCOMMIT\n"), NULL);
+	ck_assert_uint_eq(nul.unknown_count, 1);
+	ck_assert_str_eq(nul.unknowns[0].what, "a NUL");
+}
+END_TEST
+
+START_TEST(own_chains_are_called_where_that_is_asked_for) {
+	static const char text[] =
+		"*filter\n:FLOWFW-INPUT - [0:0]\n-A FLOWFW-INPUT -j DROP\nCOMMIT\n";
+	static const char with_input[] = "*filter\n:INPUT ACCEPT [0:0]\n:FLOWFW-INPUT - [0:0]\n-A "
+					 "FLOWFW-INPUT -j DROP\nCOMMIT\n";
+	struct fw_readback alone = read_slice(FW_IPV4, false, fw_slice(text), NULL);
+	struct fw_readback called = read_slice(FW_IPV4, true, fw_slice(text), NULL);
+	struct fw_readback declared = read_slice(FW_IPV4, true, fw_slice(with_input), NULL);
+
+	ck_assert(alone.must[FW_RB_INPUT] == declared.must[FW_RB_INPUT]);
+	ck_assert(alone.must[FW_RB_INPUT] != called.must[FW_RB_INPUT]);
+	ck_assert_uint_eq(called.remark_count, 1);
+	ck_assert_uint_eq(alone.remark_count + declared.remark_count, 0);
+}
+END_TEST
+
+START_TEST(sets_that_are_odd_are_unknown) {
+	static const char rules[] = "*filter\n:INPUT DROP [0:0]\n"
+				    "-A INPUT -m set --match-set x src -j ACCEPT\nCOMMIT\n";
+	static const struct {
+		const char *sets, *what;
+	} cases[] = {
+		{"create x hash:mac\n", "the type of set 'hash:mac'"},
+		{"create x hash:net,iface\n", "the type of set 'hash:net,iface'"},
+		{"create x hash:ip,mark\n", "the type of set 'hash:ip,mark'"},
+		{"create x hash\n", "the type of set 'hash'"},
+		{"create x hash:ip odd 1\n", "the option 'odd'"},
+		{"create x hash:ip netmask 33\n", "the option 'netmask'"},
+		{"create x hash:ip\nadd x 10.0.0.256\n", "the member '10.0.0.256'"},
+		{"create x hash:ip\nadd x 10.0.0.1,tcp:9\n", "the member '10.0.0.1,tcp:9'"},
+		{"create x hash:ip,port\nadd x 10.0.0.1\n", "the member '10.0.0.1'"},
+		{"create x hash:ip,port\nadd x 10.0.0.1,xyz:9\n", "the member '10.0.0.1,xyz:9'"},
+		{"create x hash:ip\nadd x 10.0.0.1 odd\n", "the option 'odd'"},
+		{"create x hash:ip\nadd x 10.0.0.1 timeout\n", "the option 'timeout'"},
+		{"create x list:set\nadd x y\n", "a list of sets with a set that is missing"},
+		{"create x list:set\nadd x x\n", "a list of sets with a set that is missing"},
+		{"create x hash:net,net\nadd x 10.0.0.0/8,10.0.0.0/8 nomatch\n",
+			"a member that is excluded"},
+		{"add y 10.0.0.1\ncreate x hash:ip\n", "a member of the set 'y'"},
+		{"create x hash:ip\nodd x\n", "the command 'odd'"},
+		{"create x hash:ip\nswap x y\n", "the command 'swap'"},
+		{"create x hash:ip\nadd x \"10.0.0.1\n", "the line 'add x \"10.0.0.1'"},
+		{"create\n", "the command 'create'"},
+	};
+
+	for (size_t i = 0; i < FW_LENGTH(cases); i++) {
+		struct fw_readback readback =
+			read_slice(FW_IPV4, false, fw_slice(rules), cases[i].sets);
+		ck_assert_msg(readback.unknown_count != 0, "%s", cases[i].sets);
+		ck_assert_str_eq(readback.unknowns[0].what, cases[i].what);
+	}
+}
+END_TEST
+
+START_TEST(sets_say_what_rules_say) {
+	static const struct {
+		const char *sets, *match, *rule;
+	} cases[] = {
+		{"create x hash:ip\nadd x 10.0.0.0/31\nadd x 10.0.0.2-10.0.0.3\n", "x src",
+			"-s 10.0.0.0/30"},
+		{"create x hash:net -exist\nadd x 9.0.0.0/8\nflush x\nadd x 10.0.0.0/8 -exist\n",
+			"x dst", "-d 10.0.0.0/8"},
+		{"create y hash:net\nadd y 10.0.0.0/8\nrename y x\n", "x dst", "-d 10.0.0.0/8"},
+		{"create y hash:net\nadd y 10.0.0.0/8\ncreate x hash:net\nswap x y\ndestroy y\n",
+			"x dst", "-d 10.0.0.0/8"},
+		{"create x hash:ip netmask 24\nadd x 10.0.0.0\n", "x src", "-s 10.0.0.0/24"},
+		{"create x bitmap:ip range 10.0.0.0-10.0.0.255\nadd x 10.0.0.4\n", "x src",
+			"-s 10.0.0.4"},
+		{"create x hash:ip,port\nadd x 10.0.0.1,80\n", "x src,src",
+			"-s 10.0.0.1 -p tcp --sport 80"},
+		{"create x hash:ip,port\nadd x 10.0.0.1,udp:5-9\n", "x src,dst",
+			"-s 10.0.0.1 -p udp --dport 5:9"},
+		{"create x hash:net,port\nadd x 10.0.0.0/8,icmp:3/1\n", "x src,dst",
+			"-s 10.0.0.0/8 -p icmp --icmp-type 3/1"},
+		{"create x hash:ip,port\nadd x 10.0.0.1,gre:0\n", "x src,dst",
+			"-s 10.0.0.1 -p gre"},
+		{"create x hash:net,net\nadd x 10.0.0.0/8,11.0.0.0/8\n", "x src,dst",
+			"-s 10.0.0.0/8 -d 11.0.0.0/8"},
+		{"create x hash:ip,port,net\nadd x 10.0.0.1,tcp:9,11.0.0.0/8\n", "x src,dst,dst",
+			"-s 10.0.0.1 -d 11.0.0.0/8 -p tcp --dport 9"},
+		{"create x hash:ip,port\nadd x 10.0.0.1,tcp:9\n", "x src", "! -i +"},
+		{"create x hash:ip family inet6\nadd x 2001:db8::1\n", "x src", "! -i +"},
+		{"create x hash:ip\n", "x src", "! -i +"},
+		{"create x hash:net\nadd x 10.0.0.0/8\nadd x 10.1.0.0/16 nomatch\n", "x src",
+			"-s 10.0.0.0/8 -m iprange ! --src-range 10.1.0.0-10.1.255.255"},
+	};
+
+	for (size_t i = 0; i < FW_LENGTH(cases); i++) {
+		const char *text = fw_arena_printf(&arena,
+			"*filter\n:INPUT DROP [0:0]\n-A INPUT -m set --match-set %s -j ACCEPT\n"
+			"COMMIT\n",
+			cases[i].match);
+		struct fw_readback by_set =
+			read_slice(FW_IPV4, false, fw_slice(text), cases[i].sets);
+		struct fw_readback by_rule = read_rule(
+			FW_IPV4, fw_arena_printf(&arena, "-A INPUT %s -j ACCEPT", cases[i].rule));
+		expect_known(&by_set, cases[i].sets);
+		ck_assert_msg(
+			by_set.must[FW_RB_INPUT] == by_rule.must[FW_RB_INPUT], "%s", cases[i].sets);
+	}
+}
+END_TEST
+
+/* ---- random chains ---- */
+
+enum { LOOPS = 200, CHAINS = 6, RULES = 40, PACKETS = 400, HOSTS = 64 };
+
+/* A rule asks for part of 10.0.0.0/26 by source or destination, or a port, and so on. */
+struct model_rule {
+	unsigned source, source_length, destination,
+		destination_length; /* lengths 26 to 32, 0: any */
+	unsigned port;		    /* 0: any */
+	char action;		    /* A, D, J, G, R or L for a log */
+	unsigned chain;
+};
+
+struct model_chains {
+	struct model_rule rules[CHAINS][RULES];
+	size_t counts[CHAINS];
+	unsigned source, destination, port; /* of a packet */
+};
+
+static unsigned some(size_t count) {
+	return (unsigned)model_random(count);
+}
+
+/* Most chains are like those of trees, and some not; `calls`: of so many rules one calls a chain.
+ */
+static struct model_rule random_rule(unsigned chain, bool tree, unsigned calls) {
+	static const char actions[] = "AADRL";
+	bool call = some(calls) == 0;
+	struct model_rule rule = {.action = actions[some(5)]};
+
+	if (call && chain + 1 < CHAINS) {
+		rule.action = some(3) == 0 ? 'J' : 'G';
+		rule.chain = chain + 1 + some(some(2) == 0 ? 1 : CHAINS - chain - 1);
+	}
+	if (some(tree ? 30 : 3) != 0) {
+		rule.source_length = call ? 26 + some(3) : 28 + some(5);
+		rule.source = some(HOSTS);
+	}
+	if (some(tree ? 20 : 3) == 0) {
+		rule.destination_length = 26 + some(7);
+		rule.destination = some(HOSTS);
+	}
+	rule.port = some(call ? 12 : 4) == 0 ? 1 + some(3) : 0;
+	return rule;
+}
+
+static void write_side(struct fw_buf *out, const char *option, unsigned address, unsigned length) {
+	if (length != 0) {
+		fw_buf_printf(out, " %s 10.0.0.%u/%u", option, address, length);
+	}
+}
+
+static void write_rule(struct fw_buf *out, unsigned chain, const struct model_rule *rule) {
+	static const char *const targets[] = {
+		['A'] = "ACCEPT", ['D'] = "DROP", ['R'] = "RETURN", ['L'] = "LOG"};
+
+	fw_buf_printf(out, "-A %s%u", chain == 0 ? "INPUT" : "c", chain);
+	if (chain == 0) {
+		out->length--; /* its number */
+	}
+	write_side(out, "-s", rule->source, rule->source_length);
+	write_side(out, "-d", rule->destination, rule->destination_length);
+	if (rule->port != 0) {
+		fw_buf_printf(out, " -p tcp -m tcp --dport %u", rule->port);
+	}
+	if (rule->action == 'J' || rule->action == 'G') {
+		fw_buf_printf(out, " -%c c%u\n", rule->action == 'J' ? 'j' : 'g', rule->chain);
+	} else {
+		fw_buf_printf(out, " -j %s\n", targets[(unsigned char)rule->action]);
+	}
+}
+
+static void random_text(struct model_chains *model, struct fw_buf *out) {
+	unsigned calls = 3 + some(30);
+
+	fw_buf_add_text(out, "*filter\n:INPUT DROP [0:0]\n");
+	for (unsigned i = 1; i < CHAINS; i++) {
+		fw_buf_printf(out, ":c%u - [0:0]\n", i);
+	}
+	for (unsigned i = 0; i < CHAINS; i++) {
+		bool tree = some(3) != 0;
+		model->counts[i] = 1 + some(RULES);
+		for (size_t j = 0; j < model->counts[i]; j++) {
+			model->rules[i][j] = random_rule(i, tree, calls);
+			write_rule(out, i, &model->rules[i][j]);
+		}
+	}
+	fw_buf_add_text(out, "COMMIT\n");
+}
+
+static bool in_prefix(unsigned address, unsigned prefix, unsigned length) {
+	return length == 0 || address >> (32 - length) == prefix >> (32 - length);
+}
+
+/* A, D, or R for back to whoever jumped. */
+static char judge(const struct model_chains *model, unsigned chain) {
+	for (size_t i = 0; i < model->counts[chain]; i++) {
+		const struct model_rule *rule = &model->rules[chain][i];
+		if (!in_prefix(model->source, rule->source, rule->source_length) ||
+			!in_prefix(
+				model->destination, rule->destination, rule->destination_length) ||
+			(rule->port != 0 && rule->port != model->port) || rule->action == 'L') {
+			continue;
+		}
+		if (rule->action == 'G') {
+			return judge(model, rule->chain);
+		}
+		char verdict = rule->action == 'J' ? judge(model, rule->chain) : rule->action;
+		if (verdict != 'R' || rule->action == 'R') {
+			return verdict;
+		}
+	}
+	return 'R';
+}
+
+static struct fw_point packet(const struct model_chains *model) {
+	struct fw_point point = {0};
+
+	point.values[FW_VAR_HOOK] = fw_value(FW_RB_INPUT);
+	point.values[FW_VAR_IN] = fw_value(1);
+	point.values[FW_VAR_FAMILY] = fw_value(FW_IPV4);
+	point.values[FW_VAR_PROTOCOL] = fw_value(IPPROTO_TCP);
+	point.values[FW_VAR_SOURCE] = fw_value(0x0a000000 + model->source);
+	point.values[FW_VAR_DESTINATION] = fw_value(0x0a000000 + model->destination);
+	point.values[FW_VAR_PORT] = fw_value(model->port);
+	point.values[FW_VAR_TRACKING] = fw_value(FW_TRACKING_NEW);
+	return point;
+}
+
+/* The line that decides asks for the packet's addresses, if for any. */
+static void check_place(const struct fw_readback *readback, const struct fw_point *point,
+	const char *text, const struct model_chains *model) {
+	const struct fw_rb_decision *decision =
+		fw_readback_decision(&spaces, readback, FW_RB_INPUT, point);
+	unsigned address, length;
+
+	ck_assert_ptr_nonnull(decision);
+	struct fw_place place = fw_place_at(&arena, &decision->place, point);
+	const char *option = strstr(text + place.span.start, " -s 10.0.0.");
+	if (option != NULL && option < text + place.span.end &&
+		sscanf(option, " -s 10.0.0.%u/%u", &address, &length) == 2) {
+		ck_assert(in_prefix(model->source, address, length));
+	}
+}
+
+START_TEST(chains_are_judged_as_packet_by_packet) {
+	struct model_chains model = {0};
+	struct fw_buf text FW_AUTO(fw_buf_fini) = {0};
+
+	model_seed(_i);
+	random_text(&model, &text);
+	struct fw_readback readback = read_slice(FW_IPV4, false, fw_buf_slice(&text), NULL);
+	expect_known(&readback, text.data);
+	for (size_t i = 0; i < PACKETS; i++) {
+		model.source = some(HOSTS + 2);
+		model.destination = some(HOSTS + 2);
+		model.port = 1 + some(4);
+		struct fw_point point = packet(&model);
+		bool accepted = fw_space_contains(&spaces, readback.must[FW_RB_INPUT], &point);
+		ck_assert_msg(accepted == (judge(&model, 0) == 'A'),
+			"from .%u to .%u port %u is %s:\n%s", model.source, model.destination,
+			model.port, accepted ? "accepted" : "dropped", text.data);
+		check_place(&readback, &point, text.data, &model);
+	}
+}
+END_TEST
+
+/* ---- large and hostile ---- */
+
+enum { MEMBERS = 20000, DEEP = 5000, ADDRESSES = 3000 };
+
+/* A tree of chains by 8 bits each, with a rule for each member at the bottom. */
+static void write_tree(struct fw_buf *out) {
+	fw_buf_add_text(out, "*filter\n:INPUT DROP [0:0]\n:top - [0:0]\n-A INPUT -j top\n");
+	for (unsigned i = 0; i < MEMBERS; i++) {
+		if (i % 256 == 0) {
+			fw_buf_printf(out, ":c%u - [0:0]\n-A top -s 10.0.%u.0/24 -g c%u\n", i / 256,
+				i / 256, i / 256);
+		}
+		fw_buf_printf(out, "-A c%u -s 10.0.%u.%u/32 -p tcp -m tcp --dport %u -j ACCEPT\n",
+			i / 256, i / 256, i % 256, 8000 + i % 7);
+	}
+	fw_buf_add_text(out, "COMMIT\n");
+}
+
+START_TEST(trees_of_many_members_are_cheap) {
+	struct fw_buf text FW_AUTO(fw_buf_fini) = {0};
+
+	write_tree(&text);
+	struct fw_readback readback = read_slice(FW_IPV4, false, fw_buf_slice(&text), NULL);
+	expect_known(&readback, "a tree");
+	ck_assert_uint_lt(readback.decision_count, 16);
+	ck_assert_uint_lt(spaces.steps, 100 * MEMBERS);
+	struct model_chains model = {.source = 5 * 256 + 9, .port = 8000 + (5 * 256 + 9) % 7};
+	struct fw_point point = packet(&model);
+	ck_assert(fw_space_contains(&spaces, readback.must[FW_RB_INPUT], &point));
+	const struct fw_rb_decision *decision =
+		fw_readback_decision(&spaces, &readback, FW_RB_INPUT, &point);
+	struct fw_place place = fw_place_at(&arena, &decision->place, &point);
+	ck_assert(strncmp(text.data + place.span.start, "-A c5 -s 10.0.5.9/32 ", 21) == 0);
+	point.values[FW_VAR_PORT].low++;
+	ck_assert(!fw_space_contains(&spaces, readback.may[FW_RB_INPUT], &point));
+}
+END_TEST
+
+/* What is looked at for a part that is too small to be made one rule is looked at again. */
+START_TEST(small_parts_of_trees_leave_them_whole) {
+	struct fw_buf text FW_AUTO(fw_buf_fini) = {0};
+	struct model_chains model = {0};
+
+	fw_buf_add_text(&text, "*filter\n:INPUT DROP [0:0]\n:c1 - [0:0]\n:c2 - [0:0]\n");
+	for (unsigned i = 0; i < HOSTS; i++) {
+		fw_buf_printf(
+			&text, "-A c2 -s 10.0.0.%u/32 -j %s\n", i, i % 2 == 0 ? "ACCEPT" : "DROP");
+	}
+	for (unsigned i = 0; i < HOSTS; i++) {
+		fw_buf_printf(
+			&text, "-A c1 -s 10.0.1.%u/32 -j %s\n", i, i % 2 == 0 ? "DROP" : "ACCEPT");
+	}
+	fw_buf_printf(&text,
+		"-A c1 -s 10.0.0.0/26%s -g c2\n-A INPUT -s 10.0.0.0/30 -g c1\nCOMMIT\n",
+		_i == 0 ? "" : " -p tcp -m tcp --dport 1");
+	struct fw_readback readback = read_slice(FW_IPV4, false, fw_buf_slice(&text), NULL);
+	for (model.source = 0; model.source < HOSTS; model.source++) {
+		struct fw_point point = packet(&model);
+		ck_assert(fw_space_contains(&spaces, readback.must[FW_RB_INPUT], &point) ==
+			  (_i == 0 && model.source < 4 && model.source % 2 == 0));
+	}
+}
+END_TEST
+
+/* The kernel allows no such depth; a tree of gotos at the end of chains needs none here. */
+START_TEST(deep_chains_do_no_harm) {
+	struct fw_buf text FW_AUTO(fw_buf_fini) = {0};
+
+	fw_buf_add_text(&text, "*filter\n:INPUT DROP [0:0]\n-A INPUT -j c0\n");
+	for (unsigned i = 0; i < DEEP; i++) {
+		fw_buf_printf(&text, ":c%u - [0:0]\n-A c%u -s 10.0.0.0/8 %s c%u\n", i, i,
+			_i == 0 ? "-g" : "-p tcp -j", i + 1);
+	}
+	fw_buf_printf(&text, ":c%u - [0:0]\n-A c%u -j ACCEPT\nCOMMIT\n", DEEP, DEEP);
+	struct fw_readback readback = read_slice(FW_IPV4, false, fw_buf_slice(&text), NULL);
+	ck_assert_uint_ge(readback.unknown_count, 1);
+}
+END_TEST
+
+START_TEST(chains_in_circles_do_no_harm) {
+	static const char *const circles[] = {
+		("-A INPUT -s 10.0.0.0/8 -g chain\n-A chain -s 10.0.0.0/8 -g other\n"
+		 "-A other -s 10.0.0.0/8 -g chain"),
+		"-A INPUT -j chain\n-A chain -j other\n-A other -j chain",
+		"-A INPUT -s 10.0.0.0/8 -j chain\n-A chain -s 10.0.0.0/8 -j chain",
+	};
+
+	for (size_t i = 0; i < FW_LENGTH(circles); i++) {
+		struct fw_readback readback = read_rule(FW_IPV4, circles[i]);
+		ck_assert_uint_ge(readback.unknown_count, 1);
+	}
+}
+END_TEST
+
+START_TEST(lists_that_multiply_end) {
+	struct fw_buf list FW_AUTO(fw_buf_fini) = {0};
+	struct fw_buf text FW_AUTO(fw_buf_fini) = {0};
+
+	for (unsigned i = 0; i < ADDRESSES; i++) {
+		fw_buf_printf(&list, "%s10.0.%u.%u", i == 0 ? "" : ",", i / 256, i % 256);
+	}
+	fw_buf_printf(
+		&text, "*filter\n-A INPUT -s %s -d %s -j DROP\nCOMMIT\n", list.data, list.data);
+	struct fw_source source = {.name = "text", .text = fw_buf_slice(&text)};
+	struct fw_ruleset ruleset;
+	ck_assert(!fw_read_iptables(&arena, FW_IPV4, false, &source, NULL, &ruleset, &diags));
+	ck_assert_uint_eq(diags.errors, 1);
+	ck_assert_str_eq(diags.list.items[0]->id, "rule-set-too-large");
+}
+END_TEST
+
+/* A text with some bytes changed, cut out or put twice. */
+static void spoil(struct fw_buf *text) {
+	static const char odd[] = "\"\\!:*-/,[]\n\r\t\0 0@9+=";
+
+	for (size_t i = 0; i < 1 + model_random(6) && text->length > 1; i++) {
+		size_t at = model_random(text->length);
+		if (model_random(3) == 0) {
+			size_t cut = model_random(text->length - at) % 40;
+			memmove(text->data + at, text->data + at + cut, text->length - at - cut);
+			text->length -= cut;
+		} else {
+			text->data[at] = odd[model_random(sizeof(odd))];
+		}
+	}
+}
+
+START_TEST(spoilt_texts_do_no_harm) {
+	struct fw_buf text FW_AUTO(fw_buf_fini) = {0};
+	struct fw_buf sets FW_AUTO(fw_buf_fini) = {0};
+
+	model_seed(_i);
+	fw_buf_add_text(&text, "*nat\n:PREROUTING ACCEPT [0:0]\n");
+	fw_buf_add_text(
+		&text, "-A PREROUTING -p tcp --dport 80 -j DNAT --to-destination 10.0.0.1:8\n");
+	fw_buf_add_text(&text, "COMMIT\n*filter\n:INPUT DROP [0:0]\n:chain - [0:0]\n");
+	for (size_t i = 0; i < 20; i++) {
+		const struct spelling *one = &spellings[model_random(FW_LENGTH(spellings))];
+		fw_buf_printf(&text, "%s\n", model_random(2) == 0 ? one->rule : one->other);
+		const struct stranger *other = &strangers[model_random(FW_LENGTH(strangers))];
+		fw_buf_printf(&text, "%s\n", other->rule);
+	}
+	fw_buf_add_text(&text, "-A INPUT -m set --match-set x src,dst -j ACCEPT\nCOMMIT\n");
+	fw_buf_add_text(&sets, "create x hash:ip,port family inet\nadd x 10.0.0.1,tcp:80\n"
+			       "create y list:set\nadd y x\nswap x y\nadd x 10.0.0.0/8,udp:1-9\n");
+	spoil(&text);
+	spoil(&sets);
+	fw_buf_add_char(&sets, '\0');
+	read_slice(_i % 2 == 0 ? FW_IPV4 : FW_IPV6, _i % 3 == 0, fw_buf_slice(&text), sets.data);
+}
+END_TEST
+
+int main(void) {
+	Suite *suite = suite_create("readback: iptables");
+	TCase *words = tcase_create("words"), *chains = tcase_create("chains");
+
+	tcase_add_checked_fixture(words, set_up, tear_down);
+	tcase_add_loop_test(words, reads_all_spellings, 0, FW_LENGTH(spellings));
+	tcase_add_loop_test(words, says_what_it_does_not_understand, 0, FW_LENGTH(strangers));
+	tcase_add_test(words, what_does_not_decide_is_not_unknown);
+	tcase_add_test(words, tables_must_end_and_be_there_once);
+	tcase_add_test(words, own_chains_are_called_where_that_is_asked_for);
+	tcase_add_test(words, sets_that_are_odd_are_unknown);
+	tcase_add_test(words, sets_say_what_rules_say);
+	suite_add_tcase(suite, words);
+
+	tcase_add_checked_fixture(chains, set_up, tear_down);
+	tcase_set_timeout(chains, 60);
+	tcase_add_loop_test(chains, chains_are_judged_as_packet_by_packet, 0, LOOPS);
+	tcase_add_test(chains, trees_of_many_members_are_cheap);
+	tcase_add_loop_test(chains, small_parts_of_trees_leave_them_whole, 0, 2);
+	tcase_add_loop_test(chains, deep_chains_do_no_harm, 0, 2);
+	tcase_add_test(chains, chains_in_circles_do_no_harm);
+	tcase_add_test(chains, lists_that_multiply_end);
+	tcase_add_loop_test(chains, spoilt_texts_do_no_harm, 0, 200);
+	suite_add_tcase(suite, chains);
+
+	SRunner *runner = srunner_create(suite);
+	srunner_run_all(runner, CK_ENV);
+	int failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed != 0;
+}
