@@ -146,7 +146,7 @@ unsigned fw_ipt_bits(enum fw_family family);
 struct fw_range fw_ipt_prefix_range(enum fw_family family, struct fw_ipt_prefix prefix);
 typedef FW_VEC(struct fw_ipt_prefix) fw_ipt_prefixes;
 /** Adds the fewest prefixes, of `shortest` bits and more, that make up a range. */
-void fw_ipt_split(const struct fw_range *range, unsigned shortest, fw_ipt_prefixes *out);
+void fw_ipt_split_range(const struct fw_range *range, unsigned shortest, fw_ipt_prefixes *out);
 
 struct fw_ipt_headers fw_ipt_clause_headers(
 	const struct fw_ipt *ipt, const struct fw_clause *clause);

@@ -382,7 +382,7 @@ static void write_tree(const struct tree *tree, const struct fw_endpoint *endpoi
 
 	for (size_t i = 0; i < count; i++) {
 		prefixes.count = 0;
-		fw_ipt_split(&endpoints[i].range, 0, &prefixes);
+		fw_ipt_split_range(&endpoints[i].range, 0, &prefixes);
 		for (size_t j = 0; j < prefixes.count; j++) {
 			struct leaf leaf = {prefixes.items[j], &endpoints[i]};
 			FW_VEC_ADD(&leaves, leaf);

@@ -120,7 +120,7 @@ static void add_heading(struct fw_ipt *ipt, const struct fw_ipt_part_of *of) {
 static void add_member(
 	const struct set *set, const struct fw_endpoint *endpoint, fw_ipt_prefixes *prefixes) {
 	prefixes->count = 0;
-	fw_ipt_split(
+	fw_ipt_split_range(
 		&endpoint->range, 1, prefixes); // no element covers a whole family: two halves do
 	for (size_t i = 0; i < prefixes->count; i++) {
 		if (!set->ports) {

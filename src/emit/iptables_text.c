@@ -48,7 +48,7 @@ struct fw_range fw_ipt_prefix_range(enum fw_family family, struct fw_ipt_prefix 
 	return (struct fw_range){first, last, family};
 }
 
-void fw_ipt_split(const struct fw_range *range, unsigned shortest, fw_ipt_prefixes *out) {
+void fw_ipt_split_range(const struct fw_range *range, unsigned shortest, fw_ipt_prefixes *out) {
 	unsigned bits = fw_ipt_bits(range->family);
 	struct fw_addr at = range->first, end;
 

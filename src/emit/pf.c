@@ -15,8 +15,9 @@
  * one of them and be this host's: pf asks one thing of a side, so `match` rules tag what is this
  * host's first, and the service's rules ask for the tag. All rules are `quick`, so the first one
  * that matches decides, and a flow is read from its own line: loopback, the flows of a hook, then
- * what is left of the hook. A hook that is untouched has no rules, and a hook's packets meet those
- * of no other.
+ * what is left of the hook. Flows with a limit stand behind those without one: what a rule with one
+ * stops meets no other, but where it counts packets (max-pkt-rate). A hook that is untouched has no
+ * rules, and a hook's packets meet those of no other.
  *
  * Replies pass by their state, as do ICMP errors about it; what belongs to no state meets the
  * rules. TCP begins with `flags S/SA`; what pf takes for an invalid segment of a state is dropped
@@ -45,6 +46,8 @@ enum {
 /* No group's table, as those begin with fw_. */
 #define MULTICAST_TABLE "local_multicast"
 
+#define LOCAL_FROM "{ (self), 0.0.0.0/32, ::/128 }"
+
 struct emission {
 	const struct fw_policy *policy;
 	enum fw_pf_dialect dialect;
@@ -70,25 +73,28 @@ static void add_rules(struct emission *emission) {
 /* Which flows of a hook: forwarded packets that may go out anywhere are ruled before others. */
 enum part { PART_NONE, PART_ALL, PART_ANYWHERE, PART_SOMEWHERE };
 
-/* Leaves the rules of the part; the others were lowered as they share its limits. */
-static void keep_part(struct emission *emission, enum part part) {
+static bool is_in_part(
+	const struct emission *emission, const struct fw_flow *flow, enum part part) {
+	return part == PART_ALL ||
+	       fw_pf_forward_is_anywhere(&emission->forward, flow) == (part == PART_ANYWHERE);
+}
+
+/* Leaves these rules; the others were lowered as they share limits with them. */
+static void keep_part(struct emission *emission, enum part part, bool limited) {
 	struct fw_pf_rule *rules = emission->lowering.rules.items;
 	size_t kept = 0;
 
-	if (part == PART_ALL) {
-		return;
-	}
 	for (size_t i = 0; i < emission->lowering.rules.count; i++) {
-		bool anywhere = fw_pf_forward_list(&emission->forward, rules[i].flow) == 0;
-		if (anywhere == (part == PART_ANYWHERE)) {
+		if (rules[i].limited == limited && is_in_part(emission, rules[i].flow, part)) {
 			rules[kept++] = rules[i];
 		}
 	}
 	emission->lowering.rules.count = kept;
 }
 
-/* The flows of a hook, service by service. */
-static void add_flows(struct emission *emission, enum fw_hook hook, bool in, enum part part) {
+/* The flows of a hook, service by service, with a limit or without. */
+static void add_kind_of_flows(
+	struct emission *emission, enum fw_hook hook, bool in, enum part part, bool limited) {
 	const struct fw_policy *policy = emission->policy;
 	const struct fw_flow *end = policy->flows + policy->flow_count, *run_end;
 
@@ -98,7 +104,7 @@ static void add_flows(struct emission *emission, enum fw_hook hook, bool in, enu
 			continue;
 		}
 		fw_pf_lower(&emission->lowering, first, run_end, in);
-		keep_part(emission, part);
+		keep_part(emission, part, limited);
 		if (emission->lowering.rules.count != 0) {
 			bool titled =
 				first->title != NULL && strcmp(first->title, first->service) != 0;
@@ -108,6 +114,11 @@ static void add_flows(struct emission *emission, enum fw_hook hook, bool in, enu
 			add_rules(emission);
 		}
 	}
+}
+
+static void add_flows(struct emission *emission, enum fw_hook hook, bool in, enum part part) {
+	add_kind_of_flows(emission, hook, in, part, false);
+	add_kind_of_flows(emission, hook, in, part, true);
 }
 
 static void add_block(struct emission *emission, enum fw_hook hook, bool in) {
@@ -182,7 +193,7 @@ static void add_hook(struct emission *emission, enum fw_hook hook, bool in) {
  * asked for. Nobody else has such an address, so where out-interfaces matter it may not come in.
  */
 static void add_spoofed(struct emission *emission) {
-	if (emission->forward.list_count != 0) {
+	if (emission->forward.exit_count > 1) {
 		fw_pf_separate(emission->rules);
 		fw_buf_printf(emission->rules,
 			"# forward: nobody else has this host's addresses\n"
@@ -275,7 +286,7 @@ static void add_macros(struct fw_buf *out, const struct emission *emission) {
 	if (forward || is_ours(emission->policy, FW_OUTPUT)) {
 		fw_pf_separate(out);
 		fw_buf_add_text(out, "# what this host sends, also while it has no address\n"
-				     "local_from = \"{ (self), 0.0.0.0/32, ::/128 }\"\n");
+				     "local_from = \"" LOCAL_FROM "\"\n");
 	}
 }
 
@@ -315,6 +326,26 @@ static void add_definitions(struct fw_buf *out, struct emission *emission) {
 	if (nat.length != 0) {
 		fw_pf_separate(out);
 		fw_buf_add_slice(out, fw_buf_slice(&nat));
+	}
+}
+
+/*
+ * What passes for want of a rule leaves no state, by which answers would come in where rules are. A
+ * rule that is not `quick` changes nothing else of it: rules of hooks that are claimed follow, and
+ * have the last word. In an anchor it would overrule what main rules blocked before, so there is no
+ * such section.
+ */
+static void add_states(struct fw_buf *out, const struct fw_policy *policy) {
+	if (fw_pf_is_unanswered(policy, FW_OUTPUT)) {
+		fw_buf_add_text(out, "# what this host sends passes, and so do answers to it\n"
+				     "pass out from " LOCAL_FROM
+				     " to any keep state label \"flowfw: output\"\n\n");
+	}
+	if (fw_pf_is_unanswered(policy, FW_INPUT)) {
+		fw_buf_add_text(out,
+			"# what comes in for this host passes, and so do answers to it\n"
+			"pass in from any to { (self), (self:broadcast), 224.0.0.0/4, "
+			"255.255.255.255, ff00::/8 } keep state label \"flowfw: input\"\n\n");
 	}
 }
 
@@ -385,7 +416,7 @@ static void emit_policy(
 	struct emission emission = {
 		.policy = policy,
 		.dialect = dialect_of(options),
-		.lowering = {.arena = &arena, .tables = {.arena = &arena}},
+		.lowering = {.arena = &arena, .policy = policy, .tables = {.arena = &arena}},
 		.rules = fw_outputs_section(out, "rules"),
 	};
 
@@ -394,6 +425,7 @@ static void emit_policy(
 	add_in(&emission);
 	add_out(&emission);
 	add_definitions(fw_outputs_section(out, "definitions"), &emission);
+	add_states(fw_outputs_section(out, "states"), policy);
 	add_header(fw_outputs_section(out, "header"), policy, emission.dialect);
 	add_limits(fw_outputs_section(out, "header"), &emission, "# Needs: ");
 	add_limits(fw_outputs_section(out, "limits"), &emission, "");
@@ -438,7 +470,8 @@ static struct fw_support_table support(const struct fw_options *options) {
 static const char *const variants[] = {"dialect=openbsd", "dialect=freebsd", NULL};
 
 static const char *const anchor_sections[] = {"header", "definitions", "rules", NULL};
-static const char *const standalone_sections[] = {"header", "limits", "definitions", "rules", NULL};
+static const char *const standalone_sections[] = {
+	"header", "limits", "definitions", "states", "rules", NULL};
 
 static const struct fw_frame_spec frames[] = {
 	{"anchor", anchor_sections},

@@ -114,6 +114,7 @@ struct fw_pf_rule {
 
 struct fw_pf_lowering {
 	struct fw_arena *arena;
+	const struct fw_policy *policy;
 	struct fw_pf_tables tables;
 	struct fw_pf_forward *forward;	 /* or NULL, where forwarded packets have no tags */
 	FW_VEC(struct fw_pf_rule) rules; /* of the pass being lowered */
@@ -124,7 +125,7 @@ void fw_pf_lowering_fini(struct fw_pf_lowering *lowering);
  * out. */
 void fw_pf_lower(struct fw_pf_lowering *lowering, const struct fw_flow *first,
 	const struct fw_flow *end, bool in);
-/** The same without limits and tags, for a flow that is no service's. */
+/** The same without tags, and without shares of limits, for a flow that is no service's. */
 void fw_pf_lower_plain(struct fw_pf_lowering *lowering, const struct fw_flow *flow, bool in);
 /** The end of the run of flows that begins with `first`: same service, same hook. */
 const struct fw_flow *fw_pf_run_end(const struct fw_policy *policy, const struct fw_flow *first);
@@ -161,7 +162,8 @@ enum { FW_PF_INTERFACES_MAX = 64, FW_PF_EXITS_MAX = 32 };
  * What comes in is decided then, by all but its out-interface, and tagged with the exits it may
  * take; what goes out is decided by that tag. Each list of out-interfaces that a flow of the
  * forward hook has is an exit, and so is what several of them are together, as a packet may be
- * in several flows.
+ * in several flows. What a flow with a limit lets in may take the flow's own list and no other's,
+ * as nothing counts it on its way out any more.
  */
 struct fw_pf_forward {
 	bool on;		       /* else forwarded packets have no tags */
@@ -170,8 +172,9 @@ struct fw_pf_forward {
 	bool options;		       /* something without a state may carry options */
 	const char *interfaces[FW_PF_INTERFACES_MAX]; /* sorted */
 	size_t interface_count;
-	uint64_t lists[FW_PF_EXITS_MAX]; /* in bits, by number */
-	size_t reach[FW_PF_EXITS_MAX];	 /* so many exits there are without this list and later */
+	/** Of flows without a limit, as bits, by number. */
+	uint64_t lists[FW_PF_EXITS_MAX];
+	size_t reach[FW_PF_EXITS_MAX]; /* so many exits there are without this list and later */
 	size_t list_count;
 	struct fw_pf_exit exits[FW_PF_EXITS_MAX];
 	size_t exit_count;
@@ -179,8 +182,11 @@ struct fw_pf_forward {
 
 void fw_pf_forward_init(
 	struct fw_pf_forward *forward, struct fw_arena *arena, const struct fw_policy *policy);
-/** The list of a flow among those above plus 1; 0: it may go out anywhere. */
-size_t fw_pf_forward_list(const struct fw_pf_forward *forward, const struct fw_flow *flow);
+/** Whether what the flow lets in may go out anywhere. */
+bool fw_pf_forward_is_anywhere(const struct fw_pf_forward *forward, const struct fw_flow *flow);
+/** Whether what `outer` lets in may go out wherever what `flow` does may. */
+bool fw_pf_forward_covers(const struct fw_pf_forward *forward, const struct fw_flow *outer,
+	const struct fw_flow *flow);
 /** Whether anything of the kind may be let in, as far as rules were lowered or printed. */
 bool fw_pf_forward_uses(const struct fw_pf_forward *forward, enum fw_pf_kind kind);
 /** Gives the rules from `first` on, of the forward hook, what they ask of tags and give. */
@@ -233,7 +239,17 @@ void fw_pf_add_rule(struct fw_buf *out, const struct fw_pf_rule *rule, enum fw_p
 void fw_pf_add_line(
 	struct fw_buf *out, const char *action, const struct fw_pf_rule *rule, const char *options);
 
+/* ---- flows that meet ---- */
+
+/** Whether one packet may be in both flows of a hook, but for their out-interfaces and exceptions.
+ */
+bool fw_pf_flows_meet(const struct fw_flow *a, const struct fw_flow *b);
+
 /* ---- refusals ---- */
+
+/** Whether a hook is untouched and the other one, where answers come by, is not: its rules drop
+ * what they do not know. */
+bool fw_pf_is_unanswered(const struct fw_policy *policy, enum fw_hook hook);
 
 /** What the feature table cannot say. False: an error is in the list. */
 bool fw_pf_check(

@@ -192,6 +192,11 @@ static bool only_icmp(const struct fw_flow *flow, bool queries) {
 	return only;
 }
 
+/* Where everything passes, limits stop nothing. */
+static bool is_limited(const struct check *check, const struct fw_flow *flow) {
+	return flow->limit.count != 0 && check->policy->hooks[flow->hook].verdict != FW_ACCEPT;
+}
+
 static void check_limit(struct check *check, const struct fw_flow *flow) {
 	if (flow->limit.per_source && !only_tcp(flow)) {
 		refuse(check, flow, "a limit for each source of anything but TCP",
@@ -213,6 +218,7 @@ static void check_shares(
 	FW_AUTO(fw_pf_lowering_fini)
 	struct fw_pf_lowering lowering = {
 		.arena = &arena,
+		.policy = check->policy,
 		.tables = {.arena = &arena},
 		.forward = check->forward.on ? &check->forward : NULL,
 	};
@@ -238,13 +244,61 @@ static void check_limits(struct check *check) {
 		bool limited = false;
 		run_end = fw_pf_run_end(policy, first);
 		for (const struct fw_flow *flow = first; flow < run_end; flow++) {
-			if (flow->limit.count != 0) {
+			if (is_limited(check, flow)) {
 				limited = true;
 				check_limit(check, flow);
 			}
 		}
-		if (limited && check->diags->errors == errors) {
+		if (limited && check->forward.fits && check->diags->errors == errors) {
 			check_shares(check, first, run_end);
+		}
+	}
+}
+
+/*
+ * Whether a packet that is in both flows, of which the former has a limit, is let out as either of
+ * them says: by a flow without a limit, or by the first of those that have one.
+ */
+static bool go_together(
+	const struct check *check, const struct fw_flow *limited, const struct fw_flow *other) {
+	const struct fw_pf_forward *forward = &check->forward;
+
+	if (other->limit.count == 0) {
+		return fw_pf_forward_covers(forward, other, limited);
+	}
+	return fw_pf_forward_is_anywhere(forward, limited) ||
+	       fw_pf_forward_is_anywhere(forward, other) ||
+	       (fw_pf_forward_covers(forward, other, limited) &&
+		       fw_pf_forward_covers(forward, limited, other));
+}
+
+/* A limit counts what comes in, and where that goes out is found later. */
+static void check_exits_of(struct check *check, const struct fw_flow *limited) {
+	const struct fw_policy *policy = check->policy;
+
+	for (size_t i = 0; i < policy->flow_count; i++) {
+		const struct fw_flow *other = &policy->flows[i];
+		bool told = other->limit.count != 0 && other < limited;
+		if (other->hook != FW_FORWARD || told || go_together(check, limited, other) ||
+			!fw_pf_flows_meet(limited, other)) {
+			continue;
+		}
+		refuse(check, limited,
+			fw_arena_printf(&check->arena,
+				"a limit on packets that service '%s' lets out on other interfaces",
+				other->service),
+			"it counts packets as they come in, whichever way they go out; give both "
+			"services the same out-interfaces");
+	}
+}
+
+static void check_limited_exits(struct check *check) {
+	const struct fw_policy *policy = check->policy;
+
+	for (size_t i = 0; check->forward.fits && i < policy->flow_count; i++) {
+		const struct fw_flow *flow = &policy->flows[i];
+		if (flow->hook == FW_FORWARD && is_limited(check, flow)) {
+			check_exits_of(check, flow);
 		}
 	}
 }
@@ -382,21 +436,28 @@ static void check_translation(struct check *check) {
 
 /* ---- all of it ---- */
 
+bool fw_pf_is_unanswered(const struct fw_policy *policy, enum fw_hook hook) {
+	enum fw_verdict back = policy->hooks[hook == FW_INPUT ? FW_OUTPUT : FW_INPUT].verdict;
+
+	return policy->hooks[hook].verdict == FW_UNTOUCHED &&
+	       (back == FW_DROP || back == FW_REJECT);
+}
+
 /* pf keeps a state for what a rule passes, and for nothing that passes for want of one. */
 static void check_untouched(struct check *check) {
-	const struct fw_hook_policy *input = &check->policy->hooks[FW_INPUT];
-	const struct fw_hook_policy *output = &check->policy->hooks[FW_OUTPUT];
-	bool untouched = input->verdict == FW_UNTOUCHED;
-
-	if (untouched == (output->verdict == FW_UNTOUCHED)) {
-		return;
+	for (int i = FW_INPUT; i <= FW_OUTPUT; i++) {
+		enum fw_hook hook = (enum fw_hook)i;
+		if (!fw_pf_is_unanswered(check->policy, hook)) {
+			continue;
+		}
+		struct fw_diag *diag = fw_warning(check->diags, check->policy->hooks[hook].span,
+			"untouched-stateless",
+			"backend 'pf' lets replies %s pass only where another rule passes %s with "
+			"`keep state`",
+			hook == FW_INPUT ? "out" : "in", fw_hook_names[hook]);
+		fw_diag_hint(check->diags, diag,
+			"`accept` keeps states itself, and so does frame 'standalone'");
 	}
-	struct fw_diag *diag = fw_warning(check->diags, untouched ? input->span : output->span,
-		"untouched-stateless",
-		"backend 'pf' lets replies %s pass only where another rule passes %s with "
-		"`keep state`",
-		untouched ? "out" : "in", untouched ? "input" : "output");
-	fw_diag_hint(check->diags, diag, "`accept` keeps states itself");
 }
 
 bool fw_pf_check(
@@ -422,5 +483,6 @@ bool fw_pf_check(
 		check_log(&check, &flow->log, flow->span, flow->service);
 	}
 	check_limits(&check);
+	check_limited_exits(&check);
 	return diags->errors == errors;
 }

@@ -89,12 +89,40 @@ static uint64_t bits_of(const struct fw_pf_forward *forward, const struct fw_nam
 	return bits;
 }
 
+bool fw_pf_forward_is_anywhere(const struct fw_pf_forward *forward, const struct fw_flow *flow) {
+	return bits_of(forward, &flow->out_interfaces) == 0;
+}
+
+bool fw_pf_forward_covers(const struct fw_pf_forward *forward, const struct fw_flow *outer,
+	const struct fw_flow *flow) {
+	uint64_t all = bits_of(forward, &outer->out_interfaces);
+	uint64_t bits = bits_of(forward, &flow->out_interfaces);
+
+	return all == 0 || (bits != 0 && (bits & ~all) == 0);
+}
+
+/* That of a flow plus 1; 0: none, or that of flows with a limit alone. */
+static size_t list_of(const struct fw_pf_forward *forward, const struct fw_flow *flow) {
+	uint64_t bits = bits_of(forward, &flow->out_interfaces);
+	for (size_t i = 0; i < forward->list_count; i++) {
+		if (forward->lists[i] == bits) {
+			return i + 1;
+		}
+	}
+	return 0;
+}
+
+/* Whether it is one of the flows that have a list, with a limit or without. */
+static bool has_list(const struct fw_flow *flow, bool limited) {
+	return flow->hook == FW_FORWARD && flow->out_interfaces.count != 0 &&
+	       (flow->limit.count != 0) == limited;
+}
+
 /* False: too many. */
 static bool collect_lists(struct fw_pf_forward *forward, const struct fw_policy *policy) {
 	for (size_t i = 0; i < policy->flow_count; i++) {
 		const struct fw_flow *flow = &policy->flows[i];
-		if (flow->hook != FW_FORWARD || flow->out_interfaces.count == 0 ||
-			fw_pf_forward_list(forward, flow) != 0) {
+		if (!has_list(flow, false) || list_of(forward, flow) != 0) {
 			continue;
 		}
 		if (forward->list_count == FW_PF_EXITS_MAX) {
@@ -106,16 +134,6 @@ static bool collect_lists(struct fw_pf_forward *forward, const struct fw_policy 
 		qsort(forward->lists, forward->list_count, sizeof(uint64_t), compare_bits);
 	}
 	return true;
-}
-
-size_t fw_pf_forward_list(const struct fw_pf_forward *forward, const struct fw_flow *flow) {
-	uint64_t bits = bits_of(forward, &flow->out_interfaces);
-	for (size_t i = 0; i < forward->list_count; i++) {
-		if (forward->lists[i] == bits) {
-			return i + 1;
-		}
-	}
-	return 0;
 }
 
 static struct fw_pf_exit *find_exit(struct fw_pf_forward *forward, uint64_t bits) {
@@ -178,7 +196,7 @@ static bool add_exit(struct fw_pf_forward *forward, struct fw_arena *arena, uint
 }
 
 /* Whatever lists come to together, each once; what the first lists do, first. */
-static bool collect_exits(struct fw_pf_forward *forward, struct fw_arena *arena) {
+static bool collect_unions(struct fw_pf_forward *forward, struct fw_arena *arena) {
 	for (size_t i = 0; i < forward->list_count; i++) {
 		forward->reach[i] = forward->exit_count;
 		for (size_t j = 0; j < forward->reach[i]; j++) {
@@ -186,6 +204,20 @@ static bool collect_exits(struct fw_pf_forward *forward, struct fw_arena *arena)
 			if (find_exit(forward, bits) == NULL && !add_exit(forward, arena, bits)) {
 				return false;
 			}
+		}
+	}
+	return true;
+}
+
+/* Those of flows with a limit. */
+static bool collect_limited(
+	struct fw_pf_forward *forward, struct fw_arena *arena, const struct fw_policy *policy) {
+	for (size_t i = 0; i < policy->flow_count; i++) {
+		const struct fw_flow *flow = &policy->flows[i];
+		uint64_t bits = bits_of(forward, &flow->out_interfaces);
+		if (has_list(flow, true) && find_exit(forward, bits) == NULL &&
+			!add_exit(forward, arena, bits)) {
+			return false;
 		}
 	}
 	return true;
@@ -218,7 +250,8 @@ void fw_pf_forward_init(
 			collect_interfaces(forward, policy) && collect_lists(forward, policy);
 	}
 	add_exit(forward, arena, 0);
-	forward->fits = forward->fits && collect_exits(forward, arena);
+	forward->fits = forward->fits && collect_unions(forward, arena) &&
+			collect_limited(forward, arena, policy);
 }
 
 bool fw_pf_forward_uses(const struct fw_pf_forward *forward, enum fw_pf_kind kind) {
@@ -278,17 +311,17 @@ static void add_anywhere(struct fw_pf_lowering *lowering, const struct fw_pf_rul
 /* What goes out is asked for its tag alone; a rule for that is of the hook's verdict. */
 static void add_rule(struct fw_pf_lowering *lowering, const struct fw_pf_rule *rule) {
 	struct fw_pf_forward *forward = lowering->forward;
-	size_t list = fw_pf_forward_list(forward, rule->flow);
 
 	forward->options |= rule->options;
-	if (list == 0) {
+	if (fw_pf_forward_is_anywhere(forward, rule->flow)) {
 		add_anywhere(lowering, rule);
-	} else if (forward->list_count > 1) {
+	} else if (forward->list_count > 1 && !rule->limited) {
 		struct fw_pf_rule added = *rule;
 		added.not_tagged = FW_PF_LOCAL_TAG; // fw_pf_forward_prelude() gave the tag
 		FW_VEC_ADD(&lowering->rules, added);
 	} else {
-		struct fw_pf_exit *exit = find_exit(forward, forward->lists[0]);
+		struct fw_pf_exit *exit =
+			find_exit(forward, bits_of(forward, &rule->flow->out_interfaces));
 		add_tagged(lowering, rule, exit, kind_of(rule));
 		if (may_hairpin(forward, rule)) {
 			add_tagged(lowering, rule, exit, FW_PF_HAIRPIN);
@@ -345,7 +378,7 @@ static void add_list(struct fw_buf *out, struct fw_pf_lowering *lowering,
 
 	for (size_t i = 0; i < policy->flow_count; i++) {
 		const struct fw_flow *flow = &policy->flows[i];
-		if (flow->hook != FW_FORWARD || fw_pf_forward_list(forward, flow) != list + 1) {
+		if (!has_list(flow, false) || list_of(forward, flow) != list + 1) {
 			continue;
 		}
 		fw_pf_lower_plain(lowering, flow, true);

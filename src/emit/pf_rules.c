@@ -24,6 +24,11 @@ void fw_pf_lowering_fini(struct fw_pf_lowering *lowering) {
 	FW_VEC_FINI(&lowering->rules);
 }
 
+/* Where everything passes, nothing is limited: a rule that is would stand before what lets it. */
+static bool is_limited(const struct fw_pf_lowering *lowering, const struct fw_flow *flow) {
+	return flow->limit.count != 0 && lowering->policy->hooks[flow->hook].verdict != FW_ACCEPT;
+}
+
 /* ---- sides ---- */
 
 struct ways {
@@ -155,20 +160,27 @@ static unsigned side_families(const struct fw_pf_side *side) {
 
 /* ---- the host's own end ---- */
 
-/* No router sends these on, so who has one of them on a packet needs no further look. */
-static const struct fw_range unrouted[] = {
-	{{0, 0x00000000}, {0, 0x00000000}, FW_IPV4}, /* 0.0.0.0: RFC 1122 */
-	{{0, 0xe0000000}, {0, 0xefffffff},
-		FW_IPV4}, /* 224.0.0.0/4, the host's alone by our terms */
-	{{0, 0xffffffff}, {0, 0xffffffff}, FW_IPV4}, /* 255.255.255.255: RFC 919 */
-	{{0, 0}, {0, 0}, FW_IPV6},		     /* ::, RFC 4291 section 2.5.2 */
-	{{0xfe80000000000000, 0}, {0xfebfffffffffffff, UINT64_MAX}, FW_IPV6}, /* section 2.5.6 */
-	{{0xff00000000000000, 0}, {UINT64_MAX, UINT64_MAX}, FW_IPV6},	      /* section 2.7 */
+/*
+ * No router sends these on, so who has one of them on a packet needs no further look: sources of
+ * what goes out, and destinations of what comes in.
+ */
+static const struct unrouted {
+	enum fw_hook hook;
+	struct fw_range range;
+} unrouted[] = {
+	{FW_OUTPUT, {{0, 0}, {0, 0}, FW_IPV4}}, /* 0.0.0.0: RFC 1122 */
+	{FW_OUTPUT, {{0, 0}, {0, 0}, FW_IPV6}}, /* ::, RFC 4291 section 2.5.2 */
+	/* 224.0.0.0/4, the host's alone by our terms */
+	{FW_INPUT, {{0, 0xe0000000}, {0, 0xefffffff}, FW_IPV4}},
+	{FW_INPUT, {{0, 0xffffffff}, {0, 0xffffffff}, FW_IPV4}}, /* 255.255.255.255: RFC 919 */
+	{FW_INPUT, {{0xff00000000000000, 0}, {UINT64_MAX, UINT64_MAX}, FW_IPV6}}, /* section 2.7 */
 };
 
-static bool is_unrouted(const struct fw_range *range) {
+static bool is_unrouted(enum fw_hook hook, const struct fw_range *range) {
 	for (size_t i = 0; i < FW_LENGTH(unrouted); i++) {
-		if (unrouted[i].family == range->family && fw_range_contains(&unrouted[i], range)) {
+		const struct unrouted *one = &unrouted[i];
+		if (one->hook == hook && one->range.family == range->family &&
+			fw_range_contains(&one->range, range)) {
 			return true;
 		}
 	}
@@ -184,7 +196,7 @@ bool fw_pf_is_tagged(const struct fw_flow *flow) {
 		for (int family = FW_IPV4; family < FW_FAMILY_COUNT; family++) {
 			const struct fw_members *members = &own->sets[i]->members[family];
 			for (size_t j = 0; j < members->count; j++) {
-				tagged |= !is_unrouted(&members->items[j].range);
+				tagged |= !is_unrouted(flow->hook, &members->items[j].range);
 			}
 		}
 	}
@@ -226,7 +238,7 @@ static void add_ways(struct fw_pf_lowering *lowering, const struct setting *sett
 	rule->flow = setting->flow;
 	rule->in = setting->in;
 	rule->tagged = setting->tagged;
-	rule->limited = setting->flow->limit.count != 0 &&
+	rule->limited = is_limited(lowering, setting->flow) &&
 			(setting->in || setting->flow->hook == FW_OUTPUT);
 	for (size_t s = 0; s < setting->source.count; s++) {
 		for (size_t d = 0; d < setting->destination.count; d++) {
@@ -442,7 +454,7 @@ static struct wish side_wish(
 		.side = side,
 		.service = flow->service,
 		.local = !peers && flow->hook != FW_FORWARD,
-		.alone = flow->limit.count != 0,
+		.alone = is_limited(lowering, flow),
 		.tables = tables,
 		.table_count = side->set_count,
 	};
@@ -510,25 +522,27 @@ static struct fw_pf_bound share(const struct fw_rate *rate, size_t rules) {
 	return (struct fw_pf_bound){rate->burst / rules, (seconds + rate->count - 1) / rate->count};
 }
 
+/* Among the rules that have the limit of the first of them. */
 static void share_limit(struct fw_pf_rule *rules, size_t count) {
+	const struct fw_rate *rate = &rules[0].flow->limit;
 	size_t total = 0;
+
 	for (size_t i = 0; i < count; i++) {
-		total += kernel_rules(&rules[i]);
+		bool draws = rules[i].limited && same_rate(&rules[i].flow->limit, rate);
+		total += draws ? kernel_rules(&rules[i]) : 0;
 	}
 	for (size_t i = 0; i < count; i++) {
-		rules[i].bound = share(&rules[i].flow->limit, total);
+		if (rules[i].limited && same_rate(&rules[i].flow->limit, rate)) {
+			rules[i].bound = share(rate, total);
+		}
 	}
 }
 
-/* Rules of one service with the same limit draw on one bucket. */
+/* Rules of one service with the same limit draw on one bucket, wherever they stand. */
 static void share_limits(struct fw_pf_rule *rules, size_t count) {
-	size_t first = 0;
-	for (size_t i = 1; i <= count; i++) {
-		if (i == count || !same_rate(&rules[i].flow->limit, &rules[first].flow->limit)) {
-			if (rules[first].limited) {
-				share_limit(rules + first, i - first);
-			}
-			first = i;
+	for (size_t i = 0; i < count; i++) {
+		if (rules[i].limited && rules[i].bound.seconds == 0) {
+			share_limit(rules + i, count - i);
 		}
 	}
 }
@@ -544,18 +558,35 @@ const struct fw_flow *fw_pf_run_end(const struct fw_policy *policy, const struct
 	return end;
 }
 
+/* What the rules from `before` on, of one service, have to do with each other and with tags. */
+static void settle(struct fw_pf_lowering *lowering, enum fw_hook hook, size_t before) {
+	if (hook == FW_FORWARD && lowering->forward != NULL) {
+		fw_pf_forward_tag(lowering, before);
+	}
+	if (lowering->rules.count != before) {
+		share_limits(lowering->rules.items + before, lowering->rules.count - before);
+	}
+}
+
 void fw_pf_lower(struct fw_pf_lowering *lowering, const struct fw_flow *first,
 	const struct fw_flow *end, bool in) {
 	size_t before = lowering->rules.count;
 	for (const struct fw_flow *flow = first; flow < end; flow++) {
 		fw_pf_lower_plain(lowering, flow, in);
 	}
-	if (first->hook == FW_FORWARD && lowering->forward != NULL) {
-		fw_pf_forward_tag(lowering, before);
-	}
-	if (lowering->rules.count != before) {
-		share_limits(lowering->rules.items + before, lowering->rules.count - before);
-	}
+	settle(lowering, first->hook, before);
+}
+
+/*
+ * TCP that is picked up in mid-stream, which rules with a state leave alone: it would meet those of
+ * other hooks. A state of it would not know its windows.
+ */
+static void add_midstream(struct fw_pf_lowering *lowering) {
+	struct fw_pf_rule rule = lowering->rules.items[lowering->rules.count - 1];
+
+	rule.protocol = IPPROTO_TCP;
+	rule.stateful = false;
+	FW_VEC_ADD(&lowering->rules, rule);
 }
 
 void fw_pf_lower_accept(struct fw_pf_lowering *lowering, enum fw_hook hook, bool in) {
@@ -572,5 +603,8 @@ void fw_pf_lower_accept(struct fw_pf_lowering *lowering, enum fw_hook hook, bool
 		.clauses = clauses,
 		.clause_count = FW_LENGTH(clauses),
 	};
-	fw_pf_lower(lowering, flow, flow + 1, in);
+	size_t before = lowering->rules.count;
+	fw_pf_lower_plain(lowering, flow, in);
+	add_midstream(lowering);
+	settle(lowering, hook, before);
 }

@@ -238,7 +238,7 @@ static void add_state(
 	bool rate = rule->limited && !per_source && dialect == FW_PF_OPENBSD;
 
 	if (rule->protocol == IPPROTO_TCP) {
-		fw_buf_add_text(out, " flags S/SA");
+		fw_buf_add_text(out, rule->stateful ? " flags S/SA" : " flags any");
 	}
 	if (rate) {
 		add_per(out, " max-pkt-rate ", &rule->bound);

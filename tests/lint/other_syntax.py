@@ -204,6 +204,9 @@ def pf_lines(dialect):
         r"pass quick on lo0 all no state label \"loopback\"",
         rf"pass (?:in|out)(?: log)? quick{criteria}{tags}(?: flags S/SA)?{rates[dialect]}{per_source}(?: allow-opts)?"
         rf"{PF_LABEL}",
+        # where everything passes, TCP that no state begins with
+        rf"pass (?:in|out) quick proto tcp from (?:any|\$local_from) to (?:any|\$local_to){tags} flags any no state"
+        r" label \"flowfw: (?:input|output|forward)\"",
         block,
         # what is this host's, and what is on its way
         r"match in from any to \$local_to tag flowfw_local|match out from \$local_from to any tag flowfw_local",
@@ -331,6 +334,8 @@ PF_REFUSED_BY_BOTH = [
     'pass in quick on egress proto tcp from any to $local_to port 22 flags S/SA keep state label "ssh"',
     'pass in proto tcp from any to $local_to port 22 flags S/SA keep state label "ssh"',
     'pass in quick proto tcp from any to $local_to port 22 flags S/SA modulate state label "ssh"',
+    'pass in quick proto tcp from any to $local_to port 22 flags any no state label "ssh"',
+    'pass in quick proto tcp from any to $local_to flags any keep state label "flowfw: input"',
     'pass in quick proto tcp from any to $local_to port 22 flags S/SA keep state label "' + 64 * "x" + '"',
     'pass in quick proto tcp from <' + 32 * "x" + '> to $local_to port 22 flags S/SA keep state label "ssh"',
     'pass in quick proto tcp from any to any port 22 tagged other flags S/SA keep state label "ssh"',

@@ -9,6 +9,8 @@
 
 #include "pf_emit.h"
 
+#define STANDALONE "@header@\n@limits@\n@definitions@\n@states@\n@rules@\n"
+
 /* ---- all of it ---- */
 
 #define LOCAL                                                                                      \
@@ -169,14 +171,14 @@ END_TEST
 /* Forwarded packets may have the address, too. */
 START_TEST(an_own_end_that_could_be_elsewhere_is_tagged) {
 	struct fw_flow *in = model_flow(FW_INPUT, "x", "80/tcp");
-	in->destination = model_side(model_literal("x_local", "10.0.0.1"), NULL);
+	in->destination = model_side(model_literal("x_local", "fe80::1"), NULL);
 	struct fw_flow *sent = model_flow(FW_OUTPUT, "y", "80/udp");
 	sent->source = model_side(model_literal("y_local", "fe80::1 2001:db8::1"), NULL);
 	assert_lines("# input: what is this host's\n"
 		     "match in from any to $local_to tag flowfw_local\n"
 		     "\n"
 		     "# x\n"
-		     "pass in quick proto tcp from any to 10.0.0.1 port 80 tagged flowfw_local "
+		     "pass in quick proto tcp from any to fe80::1 port 80 tagged flowfw_local "
 		     "flags S/SA keep state label \"x\"\n");
 	assert_in("# output: what is this host's\n"
 		  "match out from $local_from to any tag flowfw_local\n"
@@ -375,6 +377,8 @@ START_TEST(what_is_left_is_accepted_with_a_state) {
 		     "pass out quick proto igmp from $local_from to any no state allow-opts label "
 		     "\"flowfw: output\"\n"
 		     "pass out quick from $local_from to any keep state label "
+		     "\"flowfw: output\"\n"
+		     "pass out quick proto tcp from $local_from to any flags any no state label "
 		     "\"flowfw: output\"\n");
 }
 END_TEST
@@ -386,6 +390,39 @@ START_TEST(an_untouched_hook_has_no_rules) {
 	ck_assert_ptr_null(strstr(out.data, " out "));
 	ck_assert_ptr_null(strstr(out.data, "local_from"));
 	ck_assert_str_eq(diags.list.items[0]->id, "untouched-stateless");
+}
+END_TEST
+
+static const struct {
+	enum fw_verdict input, output;
+	const char *states;
+} unanswered[] = {
+	{FW_DROP, FW_UNTOUCHED,
+		"# what this host sends passes, and so do answers to it\n"
+		"pass out from { (self), 0.0.0.0/32, ::/128 } to any keep state label "
+		"\"flowfw: output\"\n\n# input:"},
+	{FW_UNTOUCHED, FW_REJECT,
+		"# what comes in for this host passes, and so do answers to it\n"
+		"pass in from any to { (self), (self:broadcast), 224.0.0.0/4, 255.255.255.255, "
+		"ff00::/8 } keep state label \"flowfw: input\"\n\n# output:"},
+	{FW_UNTOUCHED, FW_UNTOUCHED, NULL},
+	{FW_ACCEPT, FW_UNTOUCHED, NULL},
+	{FW_DROP, FW_REJECT, NULL},
+};
+
+/* In a file of its own a hook is untouched by a rule that is not quick, and answers pass. */
+START_TEST(what_is_untouched_leaves_states_in_a_whole_file) {
+	const char *states = unanswered[_i].states;
+	model.policy.hooks[FW_INPUT].verdict = unanswered[_i].input;
+	model.policy.hooks[FW_OUTPUT].verdict = unanswered[_i].output;
+	ck_assert(emit_in("standalone", STANDALONE));
+	if (states != NULL) {
+		assert_in(states);
+		ck_assert_str_eq(diags.list.items[0]->id, "untouched-stateless");
+	} else {
+		ck_assert_ptr_null(strstr(out.data, "passes, and so"));
+		ck_assert_uint_eq(diags.list.count, 0);
+	}
 }
 END_TEST
 
@@ -457,6 +494,50 @@ START_TEST(a_limit_is_shared_by_the_rules_it_becomes) {
 	flow->in_interfaces.count = 2;
 	flow->limit = (struct fw_rate){1, FW_HOUR, 13, true};
 	assert_lines("(source-track rule, max-src-conn-rate 2/46800)");
+}
+END_TEST
+
+static struct fw_flow *limited(const char *service, const char *ports, struct fw_rate rate) {
+	struct fw_flow *flow = model_flow(FW_INPUT, service, ports);
+	flow->limit = rate;
+	return flow;
+}
+
+/* Over its limit, a rule of these stops what another one would let pass. */
+START_TEST(flows_with_a_limit_stand_behind_the_others) {
+	limited("a", "80/tcp", (struct fw_rate){1, FW_HOUR, 8, true});
+	model_flow(FW_INPUT, "b", "80/tcp");
+	assert_lines("# b\n"
+		     "pass in quick proto tcp from any to $local_to port 80 flags S/SA keep state "
+		     "label \"b\"\n"
+		     "\n"
+		     "# a\n"
+		     "pass in quick proto tcp from any to (self) port 80 flags S/SA keep state "
+		     "(source-track rule, max-src-conn-rate 8/28800) label \"a\"\n");
+}
+END_TEST
+
+/* One bucket, whatever stands between. */
+START_TEST(a_limit_is_shared_across_others) {
+	const struct fw_rate rate = {1, FW_HOUR, 8, true}, other = {1, FW_HOUR, 6, true};
+	limited("x", "1/tcp", rate);
+	model_flow(FW_INPUT, "x", "2/tcp");
+	limited("x", "3/tcp", other);
+	limited("x", "4/tcp", rate);
+	assert_lines("port 1 flags S/SA keep state (source-track rule, max-src-conn-rate 4/28800)");
+	assert_in("port 3 flags S/SA keep state (source-track rule, max-src-conn-rate 6/21600)");
+	assert_in("port 4 flags S/SA keep state (source-track rule, max-src-conn-rate 4/28800)");
+}
+END_TEST
+
+/* Not even what pf could not limit is refused. */
+START_TEST(where_everything_passes_nothing_is_limited) {
+	model.policy.hooks[FW_INPUT].verdict = FW_ACCEPT;
+	limited("x", "80/tcp+udp", (struct fw_rate){1, FW_HOUR, 1, true});
+	assert_lines("pass in quick proto tcp from any to $local_to port 80 flags S/SA keep state "
+		     "label \"x\"\n"
+		     "pass in quick proto udp from any to $local_to port 80 keep state label "
+		     "\"x\"\n");
 }
 END_TEST
 
@@ -633,7 +714,7 @@ START_TEST(large_sets_say_what_they_need) {
 	flow->destination = model_side(&set, NULL);
 	flow->own_ports = true;
 	model_flow(FW_OUTPUT, "y", "2/tcp")->destination = model_side(&set, NULL);
-	ck_assert(emit_in("standalone", "@header@\n@limits@\n@definitions@\n@rules@\n"));
+	ck_assert(emit_in("standalone", STANDALONE));
 	assert_in("\nset limit tables 2048\nset limit table-entries 524288\n");
 	assert_in("\n# Needs: set limit tables 2048\n");
 	assert_in("\t10.0.0.0\n\t10.0.0.2\n");
@@ -661,10 +742,15 @@ int main(void) {
 	tcase_add_test(tests, what_is_left_is_rejected);
 	tcase_add_test(tests, what_is_left_is_accepted_with_a_state);
 	tcase_add_test(tests, an_untouched_hook_has_no_rules);
+	tcase_add_loop_test(tests, what_is_untouched_leaves_states_in_a_whole_file, 0,
+		(int)FW_LENGTH(unanswered));
 	tcase_add_test(tests, a_verdict_of_forward_stands_behind_the_others);
 	tcase_add_test(tests, echo_is_limited_by_packets);
 	tcase_add_test(tests, echo_is_limited_by_states_on_freebsd);
 	tcase_add_test(tests, a_limit_is_shared_by_the_rules_it_becomes);
+	tcase_add_test(tests, flows_with_a_limit_stand_behind_the_others);
+	tcase_add_test(tests, a_limit_is_shared_across_others);
+	tcase_add_test(tests, where_everything_passes_nothing_is_limited);
 	tcase_add_loop_test(tests, interfaces_that_mean_something_else_are_refused, 0,
 		(int)FW_LENGTH(interfaces));
 	tcase_add_loop_test(tests, what_would_be_wider_is_refused, 0, (int)FW_LENGTH(refusals));

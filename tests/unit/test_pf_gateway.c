@@ -175,6 +175,11 @@ START_TEST(what_is_left_is_accepted) {
 		  "state allow-opts label");
 	assert_in("pass out quick from any to any ! tagged flowfw_local keep state label "
 		  "\"flowfw: forward\"\n");
+	/* In mid-stream, too, or the host's own rules would meet it. */
+	assert_in("pass in quick proto tcp from any to any ! tagged flowfw_local tag "
+		  "flowfw_stateless flags any no state label \"flowfw: forward\"\n");
+	assert_in("pass out quick proto tcp from any to any ! tagged flowfw_local flags any no "
+		  "state label \"flowfw: forward\"\n");
 	assert_not_in("block");
 	assert_not_in("_to_");
 }
@@ -271,6 +276,70 @@ START_TEST(limits_hold_as_it_comes_in) {
 	assert_in("tagged flowfw_hairpin tag flowfw_hairpin_to_eth1 flags S/SA keep state "
 		  "(source-track rule, max-src-conn-rate 4/28800) label \"x\"\n");
 	ck_assert_str_eq(diags.list.items[0]->id, "lowered");
+}
+END_TEST
+
+static const struct fw_rate hourly = {1, FW_HOUR, 8, true};
+
+/* Nothing counts a packet on its way out, so it goes nowhere that others may. */
+START_TEST(what_is_limited_takes_its_own_list) {
+	inbound("x", "80/tcp")->limit = hourly;
+	inbound("y", "81/tcp")->out_interfaces = names("eth2", NULL);
+	inbound("z", "82/tcp")->out_interfaces = names("eth3", NULL);
+	emitted();
+	assert_not_in("port 80 tagged flowfw_forward tag flowfw_forward_to_eth1\n");
+	assert_not_in("to_eth1+eth2");
+	assert_before("label \"z\"\n", "# x\n");
+	assert_in("port 80 tagged flowfw_forward tag flowfw_forward_to_eth1 flags S/SA keep state "
+		  "(source-track rule, max-src-conn-rate 8/28800) label \"x\"\n");
+	assert_in("match out on eth1 from any to any tagged flowfw_forward_to_eth1 tag "
+		  "flowfw_forward\n");
+}
+END_TEST
+
+static const char *const own_callers[] = {"203.0.113.0/24", "203.0.113.255", "198.51.100.0/24"};
+
+/* Two flows that differ in one thing: service x is limited, and y goes elsewhere. */
+static const struct {
+	const char *x_exit, *y_exit, *y_second; /* NULL: anywhere */
+	const char *y_in, *y_ports;
+	size_t y_callers;
+	bool y_limited, refused;
+} meetings[] = {
+	{"eth1", "eth2", NULL, NULL, "80/tcp", 0, false, true},
+	{"eth1", "eth2", NULL, NULL, "80/tcp", 0, true, true},
+	{"eth1", "eth2", NULL, NULL, "1-80/tcp", 1, false, true},
+	{NULL, "eth2", NULL, NULL, "80/tcp", 0, false, true},
+	/* All that x lets out, y does, without a limit. */
+	{"eth1", "eth1", NULL, NULL, "80/tcp", 0, false, false},
+	{"eth1", "eth1", "eth2", NULL, "80/tcp", 0, false, false},
+	{"eth1", NULL, NULL, NULL, "80/tcp", 0, false, false},
+	/* The first of them counts. */
+	{"eth1", "eth1", NULL, NULL, "80/tcp", 0, true, false},
+	{NULL, "eth2", NULL, NULL, "80/tcp", 0, true, false},
+	{"eth1", NULL, NULL, NULL, "80/tcp", 0, true, false},
+	/* No packet is in both. */
+	{"eth1", "eth2", NULL, NULL, "81/tcp", 0, true, false},
+	{"eth1", "eth2", NULL, NULL, "80/udp", 0, false, false},
+	{"eth1", "eth2", NULL, NULL, "80/tcp", 2, false, false},
+	{"eth1", "eth2", NULL, "eth9", "80/tcp", 0, false, false},
+};
+
+START_TEST(limits_and_lists_that_cross_are_refused) {
+	struct fw_flow *x = inbound("x", "80/tcp"), *y = inbound("y", meetings[_i].y_ports);
+	x->limit = hourly;
+	x->in_interfaces = names("eth0", NULL);
+	x->out_interfaces = names(meetings[_i].x_exit, NULL);
+	y->limit = meetings[_i].y_limited ? hourly : (struct fw_rate){0};
+	y->in_interfaces = names(meetings[_i].y_in, NULL);
+	y->out_interfaces = names(meetings[_i].y_exit, meetings[_i].y_second);
+	y->source = model_side(model_literal("y", own_callers[meetings[_i].y_callers]), NULL);
+	if (meetings[_i].refused) {
+		assert_refused("a limit on packets that service 'y' lets out on other interfaces, "
+			       "which service 'x' asks for");
+	} else {
+		emitted();
+	}
 }
 END_TEST
 
@@ -587,6 +656,9 @@ static TCase *tests(void) {
 	tcase_add_test(tests, lists_within_another_need_no_more_tags);
 	tcase_add_test(tests, tags_fit_and_differ);
 	tcase_add_test(tests, limits_hold_as_it_comes_in);
+	tcase_add_test(tests, what_is_limited_takes_its_own_list);
+	tcase_add_loop_test(
+		tests, limits_and_lists_that_cross_are_refused, 0, (int)FW_LENGTH(meetings));
 	tcase_add_loop_test(tests, ports_are_forwarded_first, 0, 2);
 	tcase_add_test(tests, several_outside_addresses_are_a_table);
 	tcase_add_test(tests, the_header_says_what_the_anchor_needs);
