@@ -219,4 +219,28 @@ int fw_folder_finish(const struct fw_folder *folder);
 /** Removes a regular file that has its name. ENOENT: there is no regular file. */
 int fw_folder_remove(const struct fw_folder *folder, const char *name);
 
+/* ---- other programs ---- */
+
+/** A program to run, and what became of it. */
+struct fw_process {
+	/** NULL-terminated. The first is a name that is looked for in the folders of PATH that are
+	 * absolute, then in /usr/sbin, /sbin, /usr/bin and /bin. */
+	const char *const *arguments;
+	const char *folder;    /* that it runs in; NULL: this process's */
+	struct fw_slice input; /* what it reads from standard input, a file that it can seek in */
+	size_t output_max;     /* bytes that it may write to standard output */
+	size_t errors_max;     /* bytes of what it writes to standard error that are kept */
+
+	struct fw_buf output, errors; /* what it wrote is added */
+	int status;		      /* as of waitpid(2) */
+};
+
+/**
+ * Runs a program and waits for its end. It inherits no descriptor, no signal that is ignored or
+ * held back, and the environment but for the language, which is C; and it dies with this process.
+ * Returns 0 or an errno value: ENOENT, there is no such program; EFBIG, it wrote more than it may,
+ * and was ended; else it could not be run. What it says itself is in `status`.
+ */
+int fw_process_run(struct fw_process *process);
+
 #endif
