@@ -31,11 +31,12 @@ enum fw_level { FW_LEVEL_NONE, FW_WARNING, FW_ERROR };
 /** Whose fault it is; cmd derives the exit status from it. */
 enum fw_fault {
 	FW_FAULT_NONE,
-	FW_FAULT_USAGE,	  /* exit 2: the command line */
-	FW_FAULT_PROFILE, /* exit 3: the author of a profile */
-	FW_FAULT_BACKEND, /* exit 4: a backend cannot express it */
-	FW_FAULT_SYSTEM,  /* exit 5: files, memory, kernel */
-	FW_FAULT_FINDING, /* exit 1: nobody's mistake in writing; what was to hold does not */
+	FW_FAULT_USAGE,	   /* exit 2: the command line */
+	FW_FAULT_PROFILE,  /* exit 3: the author of a profile */
+	FW_FAULT_BACKEND,  /* exit 4: a backend cannot express it */
+	FW_FAULT_SYSTEM,   /* exit 5: files, memory, kernel */
+	FW_FAULT_FINDING,  /* exit 1: nobody's mistake in writing; what was to hold does not */
+	FW_FAULT_UNPROVEN, /* exit 6: nobody knows whether what was to hold does */
 };
 
 struct fw_note {
@@ -145,6 +146,12 @@ const struct fw_source *fw_source_read(
  * outlive the arena's use. */
 const struct fw_source *fw_source_text(
 	struct fw_arena *arena, const char *name, struct fw_slice text, struct fw_diags *diags);
+/** What is no profile, whatever bytes it holds: a rule set. */
+const struct fw_source *fw_source_bytes(
+	struct fw_arena *arena, const char *name, struct fw_slice text, struct fw_diags *diags);
+/** The same of a file; "-" is standard input. NULL: an error is in the list. */
+const struct fw_source *fw_source_read_bytes(
+	struct fw_arena *arena, const char *path, struct fw_diags *diags);
 /**
  * Characters that no text of a profile may hold, neither as they are nor from an escape: controls
  * (tab and line feed are none), DEL, U+0080 to U+009F, U+2028, U+2029, the byte order mark inside a

@@ -172,6 +172,30 @@ const struct fw_source *fw_source_read(struct fw_arena *arena, const char *path,
 	return fw_source_text(arena, fw_arena_text(arena, fw_slice(path)), text, diags);
 }
 
+const struct fw_source *fw_source_bytes(
+	struct fw_arena *arena, const char *name, struct fw_slice text, struct fw_diags *diags) {
+	struct fw_source *source = FW_ARENA_NEW(arena, struct fw_source);
+	assert(text.length <= FW_SOURCE_MAX);
+	*source = (struct fw_source){.name = name, .text = text, .ascii = true};
+	source->order = diags->sources++;
+	for (size_t at = 0; at < text.length && source->ascii; at++) {
+		source->ascii = (unsigned char)text.data[at] < 0x80;
+	}
+	return source;
+}
+
+const struct fw_source *fw_source_read_bytes(
+	struct fw_arena *arena, const char *path, struct fw_diags *diags) {
+	FW_AUTO(fw_buf_fini) struct fw_buf content = {0};
+	int error = fw_file_read(path, FW_SOURCE_MAX, &content);
+	if (error != 0) {
+		report_unreadable(diags, (struct fw_span){0}, path, error);
+		return NULL;
+	}
+	struct fw_slice text = {fw_arena_text(arena, fw_buf_slice(&content)), content.length};
+	return fw_source_bytes(arena, fw_arena_text(arena, fw_slice(path)), text, diags);
+}
+
 struct fw_slice fw_span_text(struct fw_span span) {
 	assert(span.source != NULL && span.start <= span.end);
 	return (struct fw_slice){span.source->text.data + span.start, span.end - span.start};
