@@ -28,8 +28,6 @@ const char *const fw_ipt_base_names[FW_IPT_BASE_COUNT] = {
 /* What a text may hold, so that hostile ones end: lists of addresses multiply. */
 enum { RULES_MAX = 1 << 22, CHAINS_MAX = 1 << 22 };
 
-static const char hops_changed[] = "a change of the hop limit that a rule asks for";
-
 struct reader {
 	struct fw_arena *arena;
 	struct fw_ipt_text *text;
@@ -39,11 +37,12 @@ struct reader {
 	enum fw_ipt_table table;
 	bool seen[FW_IPT_TABLE_COUNT];
 	bool too_large;
+	bool fills;		   /* some rule adds to a set */
 	uint32_t line, start, end; /* the line looked at */
 	uint32_t table_line, table_start, table_end;
 	FW_VEC(struct fw_ipt_chain) chains;
 	FW_VEC(struct fw_ipt_rule) rules;
-	FW_VEC(const struct fw_ipt_guard *) guards;
+	FW_VEC(struct fw_ipt_guard *) guards;
 	FW_VEC(const char *) names;
 	FW_VEC(struct fw_rb_unknown) unknowns;
 	FW_VEC(const char *) remarks;
@@ -194,6 +193,9 @@ static void describe_guard(struct reader *reader, struct fw_ipt_guard *guard) {
 			reader->text->asks_hop_limit = true;
 		}
 		guard->asks_in = guard->asks_in || cond->kind == FW_IPT_IN;
+		if (cond->kind == FW_IPT_TYPE) {
+			guard->asks_type[cond->var == FW_VAR_DESTINATION] = true;
+		}
 		if (guard->unknown == NULL) {
 			guard->unknown = unknown;
 		}
@@ -213,6 +215,30 @@ static void name_interfaces(struct reader *reader, const struct fw_ipt_guard *gu
 			FW_VEC_ADD(&reader->names, name);
 		}
 	}
+}
+
+/* What tells whether rules add to a set of this name, or delete from it. */
+static struct fw_ipt_number *filled_mark(struct reader *reader, const char *set) {
+	struct fw_buf key FW_AUTO(fw_buf_fini) = {0};
+
+	fw_buf_printf(&key, "filled %s", set);
+	return fw_ipt_intern_number(&reader->pool, fw_buf_slice(&key));
+}
+
+/* The set, or the first of its list, that rules fill; or NULL. */
+static const char *filled_set(struct reader *reader, const char *name) {
+	const struct fw_ipt_sets *sets = reader->text->sets;
+	const struct fw_ipt_set *set = sets == NULL ? NULL : fw_ipt_sets_find(sets, name);
+
+	if (filled_mark(reader, name)->mark != 0) {
+		return name;
+	}
+	for (size_t i = 0; set != NULL && set->list && i < set->member_count; i++) {
+		if (filled_mark(reader, set->members[i].set)->mark != 0) {
+			return set->members[i].set;
+		}
+	}
+	return NULL;
 }
 
 static const struct fw_ipt_guard *get_guard(struct reader *reader) {
@@ -237,35 +263,15 @@ static const struct fw_ipt_guard *get_guard(struct reader *reader) {
 /* What a target does to the rule. */
 static void set_target(struct reader *reader, struct fw_ipt_rule *rule) {
 	struct fw_ipt_parse *parse = &reader->parse;
-	const struct fw_ipt_target *target = parse->target;
-	const char *unknown = parse->unknown;
 
 	rule->action = FW_RB_CONTINUE;
 	if (parse->chain != NULL) {
 		rule->action = parse->goes ? FW_RB_GOTO : FW_RB_JUMP;
 		rule->chain = get_chain(reader, fw_slice(parse->chain));
 		reader->chains.items[rule->chain].references++;
-	} else if (target != NULL && target->effect == FW_IPT_VERDICT) {
-		rule->action = target->action;
-		unknown = unknown != NULL ? unknown : parse->refusal;
-	} else if (target != NULL && target->effect == FW_IPT_REWRITES) {
-		rule->action = FW_RB_REWRITE;
-		parse->rewrite.source = target->source;
-		parse->rewrite.masquerade = target->own;
-		if (!target->own && parse->rewrite.family == FW_FAMILY_NONE && unknown == NULL) {
-			unknown = "a translation without an address";
-		}
-		parse->rewrite.family = parse->family;
-		struct fw_rb_rewrite *rewrite = FW_ARENA_NEW(reader->arena, struct fw_rb_rewrite);
-		*rewrite = parse->rewrite;
-		rule->rewrite = rewrite;
-	} else if (target != NULL && target->effect == FW_IPT_HOPS && unknown == NULL) {
-		unknown = hops_changed;
+	} else if (parse->target != NULL) {
+		rule->unknown = fw_ipt_target_set(parse, rule);
 	}
-	if (unknown == NULL && rule->action != FW_RB_CONTINUE) {
-		unknown = parse->opaque;
-	}
-	rule->unknown = unknown;
 }
 
 static void link_rule(
@@ -309,6 +315,43 @@ static void link_rules(
 	}
 }
 
+static struct fw_ipt_cond unknown_cond(const char *what) {
+	return (struct fw_ipt_cond){.kind = FW_IPT_UNKNOWN, .data = what};
+}
+
+/* The rule as it is, and others for what it may match besides. */
+static void link_all(
+	struct reader *reader, uint32_t chain, bool in_front, struct fw_ipt_rule *rule) {
+	struct fw_ipt_parse *parse = &reader->parse;
+	bool decides = rule->action != FW_RB_CONTINUE && rule->unknown == NULL;
+	bool calls = rule->action == FW_RB_JUMP || rule->action == FW_RB_GOTO;
+
+	if (parse->opaque != NULL) {
+		FW_VEC_ADD(&parse->conds, unknown_cond(parse->opaque));
+	}
+	size_t asked = parse->conds.count;
+
+	for (size_t i = 0; i < parse->doubts.count && decides; i++) {
+		struct fw_ipt_rule doubtful = *rule;
+		parse->conds.count = asked;
+		for (size_t j = 0; j < i; j++) {
+			FW_VEC_ADD(&parse->conds, parse->doubts.items[j].sure);
+		}
+		FW_VEC_ADD(&parse->conds, parse->doubts.items[i].perhaps);
+		FW_VEC_ADD(&parse->conds, unknown_cond(parse->doubts.items[i].what));
+		doubtful.guard = get_guard(reader);
+		link_rules(reader, chain, in_front, &doubtful);
+		reader->chains.items[rule->chain].references += calls;
+	}
+	parse->conds.count = asked;
+	for (size_t i = 0; i < parse->doubts.count; i++) {
+		FW_VEC_ADD(&parse->conds, parse->doubts.items[i].sure);
+	}
+	rule->guard = get_guard(reader);
+	link_rules(reader, chain, in_front, rule);
+}
+
+/* What cannot be parsed is no rule at all: the text that holds it is never loaded. */
 static void read_rule(struct reader *reader, size_t from, uint32_t chain, bool in_front) {
 	struct fw_ipt_parse *parse = &reader->parse;
 	struct fw_ipt_rule rule = {
@@ -318,7 +361,13 @@ static void read_rule(struct reader *reader, size_t from, uint32_t chain, bool i
 	parse->words = reader->words.list.items;
 	parse->count = reader->words.list.count;
 	parse->next = from;
+	parse->table = reader->table;
+	parse->base = reader->chains.items[chain].base;
 	fw_ipt_parse_rule(parse);
+	if (parse->unknown != NULL) {
+		note(reader, parse->unknown);
+		return;
+	}
 	if (parse->other_family) {
 		return;
 	}
@@ -334,8 +383,11 @@ static void read_rule(struct reader *reader, size_t from, uint32_t chain, bool i
 	if (parse->destinations.count == 0) {
 		claim_side(parse, FW_VAR_DESTINATION, &rule.destination);
 	}
-	rule.guard = get_guard(reader);
-	link_rules(reader, chain, in_front, &rule);
+	for (size_t i = 0; i < parse->filled.count; i++) {
+		filled_mark(reader, parse->filled.items[i])->mark = 1;
+		reader->fills = true;
+	}
+	link_all(reader, chain, in_front, &rule);
 }
 
 /* ---- commands ---- */
@@ -388,12 +440,23 @@ static void flush(struct reader *reader, const struct fw_slice *name) {
 	}
 }
 
-/* Chains that are removed were not called; ones that are declared anew are empty. */
+/* Chains that are removed are empty, and nobody calls them. */
 static void remove_chain(struct reader *reader, struct fw_slice name) {
 	struct fw_ipt_chain *chain = chain_called(reader, name);
 
-	empty_chain(chain);
+	if (chain->base != FW_IPT_NO_BASE || chain->first != FW_IPT_NO_RULE ||
+		chain->references != 0) {
+		note_value(reader, "the removal of the chain", name);
+	}
 	chain->declared = false;
+}
+
+/* Chains are there before anything is said of them. */
+static bool is_missing(struct reader *reader, struct fw_slice name) {
+	size_t mark = number_of(reader, name)->mark;
+
+	return base_of(reader->table, name) == FW_IPT_NO_BASE &&
+	       (mark == 0 || !reader->chains.items[mark - 1].declared);
 }
 
 static void run_command(struct reader *reader, size_t at) {
@@ -403,12 +466,13 @@ static void run_command(struct reader *reader, size_t at) {
 	const struct fw_slice *name = at + 1 < count ? &words[at + 1].text : NULL;
 	uint64_t number;
 
-	if (command == ZERO) {
-		return;
-	}
-	if (command == FLUSH && at + 2 >= count) {
-		flush(reader, name);
-	} else if (command == NO_COMMAND || name == NULL || name->length == 0) {
+	if (name != NULL && command != NO_COMMAND && command != NEW && is_missing(reader, *name)) {
+		note_value(reader, "the missing chain", *name);
+	} else if ((command == ZERO || command == FLUSH) && at + 2 >= count) {
+		if (command == FLUSH) {
+			flush(reader, name);
+		}
+	} else if (command == NO_COMMAND || name == NULL) {
 		note_value(reader, "the line", words[at].text);
 	} else if (command == APPEND) {
 		read_rule(reader, at + 2, get_chain(reader, *name), false);
@@ -454,9 +518,12 @@ static void begin_table(struct reader *reader, struct fw_slice name) {
 	reader->table_end = reader->end;
 }
 
-static void end_table(struct reader *reader) {
+static void end_table(struct reader *reader, struct fw_slice line) {
 	if (reader->table == FW_IPT_NO_TABLE) {
 		note(reader, "a COMMIT of no table");
+	}
+	if (!fw_slice_is(line, "COMMIT")) {
+		note_value(reader, "the line", line);
 	}
 	reader->table = FW_IPT_NO_TABLE;
 }
@@ -473,23 +540,38 @@ static void read_declaration(struct reader *reader) {
 	declare(reader, name, words[1].text);
 }
 
-static void read_words(struct reader *reader) {
+/* "[12:345]" */
+static bool are_counters(struct fw_slice word) {
+	struct fw_slice packets = word, bytes;
+	uint64_t number;
+
+	if (word.length < 2 || word.data[0] != '[' || word.data[word.length - 1] != ']') {
+		return false;
+	}
+	bytes = (struct fw_slice){word.data + 1, word.length - 2};
+	packets = fw_slice_cut(&bytes, ':');
+	return fw_slice_to_uint(packets, UINT64_MAX, &number) &&
+	       fw_slice_to_uint(bytes, UINT64_MAX, &number);
+}
+
+/* Rules alone may stand behind blanks. */
+static void read_words(struct reader *reader, struct fw_slice line) {
 	const struct fw_ipt_word *words = reader->words.list.items;
 	struct fw_slice first = words[0].text;
 	size_t at = 0;
 
-	if (first.length != 0 && first.data[0] == '*') {
+	if (first.data != line.data && (first.length == 0 || first.data[0] != '-')) {
+		note_value(reader, "the line", first);
+	} else if (first.length != 0 && first.data[0] == '*') {
 		begin_table(reader, (struct fw_slice){first.data + 1, first.length - 1});
 	} else if (fw_slice_is(first, "COMMIT")) {
-		end_table(reader);
+		end_table(reader, line);
 	} else if (reader->table == FW_IPT_NO_TABLE) {
 		note_value(reader, "a line in no table:", first);
 	} else if (first.length != 0 && first.data[0] == ':') {
 		read_declaration(reader);
 	} else {
-		if (first.length != 0 && first.data[0] == '[') {
-			at++; /* counters */
-		}
+		at += are_counters(first);
 		if (at == reader->words.list.count) {
 			note_value(reader, "the line", first);
 		} else {
@@ -501,7 +583,11 @@ static void read_words(struct reader *reader) {
 static void read_line(struct reader *reader, struct fw_slice line) {
 	struct fw_slice trimmed = fw_slice_trim(line);
 
-	if (trimmed.length == 0 || line.data[0] == '#') {
+	if (line.length == 0 || line.data[0] == '#') {
+		return;
+	}
+	if (trimmed.length == 0) {
+		note(reader, "a line of blanks");
 		return;
 	}
 	if (memchr(line.data, 0, line.length) != NULL) {
@@ -509,7 +595,7 @@ static void read_line(struct reader *reader, struct fw_slice line) {
 	} else if (!fw_ipt_split(reader->arena, line, false, &reader->words)) {
 		note(reader, "a quote that does not end");
 	} else {
-		read_words(reader);
+		read_words(reader, line);
 	}
 }
 
@@ -578,15 +664,49 @@ static void call_bases(struct reader *reader) {
 	}
 }
 
-static void check_chains(struct reader *reader) {
-	for (size_t i = 0; i < reader->chains.count; i++) {
-		const struct fw_ipt_chain *chain = &reader->chains.items[i];
-		if (chain->base == FW_IPT_NO_BASE && !chain->declared &&
-			chain->first != FW_IPT_NO_RULE) {
-			note_at(reader,
-				fw_ipt_describe(&reader->pool,
-					"rules of a chain that is missing:", fw_slice(chain->name)),
-				chain->line, chain->start, chain->end);
+static void find_filled(struct reader *reader) {
+	for (size_t i = 0; i < reader->guards.count && reader->fills; i++) {
+		struct fw_ipt_guard *guard = reader->guards.items[i];
+		for (size_t j = 0; j < guard->count && guard->filled == NULL; j++) {
+			if (guard->conds[j].kind == FW_IPT_SET) {
+				guard->filled = filled_set(reader, guard->conds[j].data);
+			}
+		}
+	}
+}
+
+/* A rule about a set that others fill: what is dropped then may be more in use. */
+static void check_filled(struct reader *reader, struct fw_ipt_rule *rule) {
+	bool drops = rule->action == FW_RB_DROP || rule->action == FW_RB_REJECT;
+	bool inverted = false;
+
+	if (rule->guard->filled == NULL || rule->action == FW_RB_CONTINUE) {
+		return;
+	}
+	for (size_t i = 0; i < rule->guard->count; i++) {
+		const struct fw_ipt_cond *cond = &rule->guard->conds[i];
+		inverted = inverted || (cond->kind == FW_IPT_SET && cond->inverted != 0);
+	}
+	if (!drops || inverted) {
+		rule->unknown = fw_ipt_describe(
+			&reader->pool, "a set that rules fill:", fw_slice(rule->guard->filled));
+	} else if (reader->remarks.count < FW_RB_UNKNOWNS_MAX) {
+		FW_VEC_ADD(&reader->remarks,
+			fw_arena_printf(reader->arena,
+				"%s:%u: the set '%s' drops what other rules fill it with in use",
+				reader->text->source->name, (unsigned)rule->line,
+				rule->guard->filled));
+	}
+}
+
+/* A call of what is no chain that was there before. A kernel's is of a module that is not known. */
+static void check_call(struct reader *reader, struct fw_ipt_rule *rule) {
+	const struct fw_ipt_chain *chain = &reader->chains.items[rule->chain];
+
+	if (!chain->declared || chain->base != FW_IPT_NO_BASE || chain->line > rule->line) {
+		rule->unknown = fw_ipt_describe(&reader->pool, "the target", fw_slice(chain->name));
+		if (reader->parse.file) {
+			note_at(reader, rule->unknown, rule->line, rule->start, rule->end);
 		}
 	}
 }
@@ -595,16 +715,25 @@ static void check_chains(struct reader *reader) {
 static void check_rules(struct reader *reader) {
 	for (size_t i = 0; i < reader->rules.count; i++) {
 		struct fw_ipt_rule *rule = &reader->rules.items[i];
-		if (rule->unknown == hops_changed && !reader->text->asks_hop_limit) {
+		if (rule->unknown == fw_ipt_hops_changed && !reader->text->asks_hop_limit) {
 			rule->unknown = NULL;
 		}
-		if (rule->action != FW_RB_JUMP && rule->action != FW_RB_GOTO) {
-			continue;
+		check_filled(reader, rule);
+		if (rule->action == FW_RB_JUMP || rule->action == FW_RB_GOTO) {
+			check_call(reader, rule);
 		}
-		const struct fw_ipt_chain *chain = &reader->chains.items[rule->chain];
-		if (!chain->declared || chain->base != FW_IPT_NO_BASE) {
-			rule->unknown =
-				fw_ipt_describe(&reader->pool, "the target", fw_slice(chain->name));
+	}
+}
+
+/* The first rules that ask for types of addresses, if any decide by them. */
+static void find_types(struct fw_ipt_text *text, size_t count) {
+	for (size_t i = 0; i < count; i++) {
+		const struct fw_ipt_rule *rule = &text->rules[i];
+		for (size_t side = 0; side < FW_LENGTH(text->asks_type); side++) {
+			if (rule->guard->asks_type[side] && text->asks_type[side] == NULL &&
+				rule->action != FW_RB_CONTINUE) {
+				text->asks_type[side] = rule;
+			}
 		}
 	}
 }
@@ -618,6 +747,7 @@ static void finish(struct reader *reader, struct fw_ruleset *out) {
 	text->chains = SEAL(reader, &reader->chains);
 	text->chain_count = reader->chains.count;
 	text->rules = SEAL(reader, &reader->rules);
+	find_types(text, reader->rules.count);
 	text->rule_count = reader->rules.count;
 	text->guards = SEAL(reader, &reader->guards);
 	text->guard_count = reader->guards.count;
@@ -657,7 +787,7 @@ static void read_sets(struct reader *reader, const struct fw_source *source) {
 	reader->text->sets = sets;
 }
 
-bool fw_read_iptables(struct fw_arena *arena, enum fw_family family, bool called,
+bool fw_read_iptables(struct fw_arena *arena, enum fw_family family, bool file,
 	const struct fw_source *text, const struct fw_source *sets, struct fw_ruleset *out,
 	struct fw_diags *diags) {
 	FW_AUTO(reader_fini)
@@ -672,13 +802,14 @@ bool fw_read_iptables(struct fw_arena *arena, enum fw_family family, bool called
 		.arena = arena,
 		.pool = &reader.pool,
 		.family = family,
+		.file = file,
 		.instances = FW_ARENA_ARRAY(arena, struct fw_ipt_instance, FW_IPT_INSTANCES_MAX),
 	};
 	if (sets != NULL) {
 		read_sets(&reader, sets);
 	}
 	read_lines(&reader);
-	if (called) {
+	if (file) {
 		call_bases(&reader);
 	}
 	if (reader.too_large) {
@@ -686,7 +817,7 @@ bool fw_read_iptables(struct fw_arena *arena, enum fw_family family, bool called
 			"'%s' has more than %d rules, or as many chains", text->name, RULES_MAX);
 		return false;
 	}
-	check_chains(&reader);
+	find_filled(&reader);
 	check_rules(&reader);
 	finish(&reader, out);
 	return true;

@@ -10,6 +10,16 @@
 
 /* ---- what a rule asks for ---- */
 
+/** Types of addresses, as the kernel's routes have them; bits. */
+enum fw_ipt_type {
+	FW_IPT_NO_TYPE,
+	FW_IPT_UNSPECIFIED = 1,
+	FW_IPT_UNICAST = 2,
+	FW_IPT_LOCAL = 4,
+	FW_IPT_ALL_OF_A_NETWORK = 8, /* broadcast */
+	FW_IPT_MULTICAST = 16,
+};
+
 enum fw_ipt_kind {
 	FW_IPT_NONE,
 	FW_IPT_VALUES, /* `var` is in one of the intervals */
@@ -21,6 +31,7 @@ enum fw_ipt_kind {
 	FW_IPT_OUT,    /* likewise */
 	FW_IPT_SET, /* data: a set's name, text; numbers: bits of dimensions that are dst, count */
 	FW_IPT_ORIGINAL, /* data: a fw_range, the destination before translation */
+	FW_IPT_TYPE,	 /* the address `var` is of one of these; numbers: bits of fw_ipt_type */
 	FW_IPT_NEVER,	 /* no packet that there is a model of */
 	FW_IPT_UNKNOWN,	 /* data: what, text */
 };
@@ -41,7 +52,9 @@ struct fw_ipt_guard {
 	size_t index;
 	const char *unknown;		 /* the first that is not understood, or NULL */
 	const struct fw_range *original; /* or NULL */
+	const char *filled;		 /* a set that rules add to or delete from, or NULL */
 	bool asks_in;
+	bool asks_type[2]; /* of the source's address, and of the destination's */
 };
 
 struct fw_ipt_side {
@@ -55,7 +68,7 @@ struct fw_ipt_rate {
 	size_t bucket; /* 0: one of the rule's own */
 };
 
-enum { FW_IPT_NO_RULE = UINT32_MAX };
+#define FW_IPT_NO_RULE UINT32_MAX
 
 struct fw_ipt_rule {
 	struct fw_ipt_side source, destination;
@@ -123,6 +136,8 @@ struct fw_ipt_text {
 	const char *const *remarks;
 	size_t remark_count;
 	bool asks_hop_limit;
+	/** The first rules that ask for a type of the source's address, and the destination's. */
+	const struct fw_ipt_rule *asks_type[2];
 };
 
 /** "rules.v4:31". */
@@ -183,8 +198,10 @@ struct fw_ipt_number *fw_ipt_intern_number(struct fw_ipt_pool *pool, struct fw_s
 
 /** The options of one -m conntrack. */
 struct fw_ipt_tracking {
-	bool asks_state, state_inverted, translated;
+	bool asks_state, state_inverted, translated, source_translated;
 	unsigned states;
+	bool asks_status, status_inverted;
+	unsigned status;
 	int direction; /* 0: not asked for; 1 original, 2 reply */
 	bool asks_protocol, protocol_inverted;
 	uint8_t protocol;
@@ -197,6 +214,15 @@ struct fw_ipt_limit {
 	struct fw_rate rate;
 	bool over;
 	struct fw_slice name; /* of a hashlimit's table */
+	bool per_port;	      /* a bucket for each destination port, too */
+	const char *unknown;
+};
+
+/** The options of one -m addrtype. */
+struct fw_ipt_kinds {
+	unsigned types[2]; /* of the source, and of the destination: bits of fw_ipt_type */
+	bool inverted[2];
+	bool limited; /* to addresses of one interface */
 	const char *unknown;
 };
 
@@ -210,7 +236,11 @@ struct fw_ipt_instance {
 	union {
 		struct fw_ipt_tracking tracking;
 		struct fw_ipt_limit limit;
+		struct fw_ipt_kinds kinds;
+		bool inverted;	/* as a whole */
+		unsigned asked; /* of one that nothing but its words is known of: bits of numbers */
 	};
+	uint64_t seen; /* options, by their rows */
 };
 
 /** An option's value, or "" where it takes none. */
@@ -222,10 +252,21 @@ struct fw_ipt_value {
 	struct fw_slice second; /* of options that take two */
 };
 
+/** How a value has to look. */
+enum fw_ipt_form {
+	FW_IPT_ANY_FORM, /* or whoever takes it looks at it */
+	FW_IPT_NUMBER,
+	FW_IPT_MASKED, /* a number, also with another behind a slash */
+	FW_IPT_SPAN,   /* a number, or two with a colon, either left out */
+	FW_IPT_WHERE,  /* an address */
+	FW_IPT_LEVEL,  /* of a log: a number or a name */
+};
+
 struct fw_ipt_option {
 	const char *name;
 	unsigned number;
 	unsigned values;
+	enum fw_ipt_form form; /* of the first */
 };
 
 struct fw_ipt_match {
@@ -236,6 +277,7 @@ struct fw_ipt_match {
 	void (*take)(struct fw_ipt_parse *parse, struct fw_ipt_instance *instance,
 		const struct fw_ipt_value *value);
 	void (*finish)(struct fw_ipt_parse *parse, struct fw_ipt_instance *instance); /* or NULL */
+	bool needs; /* at least one of its options */
 };
 
 enum fw_ipt_effect {
@@ -255,23 +297,37 @@ struct fw_ipt_target {
 	size_t option_count;
 	void (*take)(struct fw_ipt_parse *parse, const struct fw_ipt_value *value); /* or NULL */
 	bool source, own; /* of one that translates: the source, and to an own address */
+	bool needs;	  /* at least one of its options */
+	unsigned tables;  /* bits of those that may have it; 0: all */
 };
 
 enum { FW_IPT_INSTANCES_MAX = 32 };
+
+/** A match that holds for some packets, and perhaps for others; they have none in common. */
+struct fw_ipt_doubt {
+	struct fw_ipt_cond sure, perhaps;
+	const char *what;
+};
 
 /** One rule, as its words are read. */
 struct fw_ipt_parse {
 	struct fw_arena *arena;
 	struct fw_ipt_pool *pool;
 	enum fw_family family;
+	bool file; /* else it was printed of what runs */
+	enum fw_ipt_table table;
+	enum fw_ipt_base base; /* whose rule it is */
 	const struct fw_ipt_word *words;
 	size_t count, next;
 	bool inverted;
-	const char *unknown; /* reading stopped there */
-	const char *opaque;  /* a match that is not understood: what follows it does not count */
-	bool other_family;   /* -4 or -6 */
-	int protocol;	     /* asked for and not inverted; else -1 */
+	const char *unknown; /* it cannot be parsed; reading stopped there */
+	const char *opaque;  /* a match that is not known: what follows it does not count */
+	uint64_t seen;	     /* options that every rule has, by their numbers */
+	uint64_t target_seen;
+	bool other_family; /* -4 or -6 */
+	int protocol;	   /* asked for and not inverted; else -1 */
 	FW_VEC(struct fw_ipt_cond) conds;
+	FW_VEC(struct fw_ipt_doubt) doubts; /* beside them */
 	FW_VEC(struct fw_ipt_side) sources, destinations;
 	size_t instance_count;
 	size_t asking, last_asking; /* the match, by its place from 1 on, that asks for something */
@@ -279,10 +335,13 @@ struct fw_ipt_parse {
 	bool limited;	 /* by that rate */
 	size_t limit_at; /* the place of its match */
 	const struct fw_ipt_target *target;
-	const char *chain;   /* of a jump or goto */
+	const char *chain;   /* of a jump or goto, or a target that is not known */
 	bool decided, goes;  /* there was -j or -g; -g */
 	const char *refusal; /* what is not understood of the target, or NULL */
 	struct fw_rb_rewrite rewrite;
+	struct fw_ports range;	     /* of ports that a translation has the choice of; 0: none */
+	bool random;		     /* which one is told by nothing */
+	FW_VEC(const char *) filled; /* names of sets that it adds to or deletes from */
 	struct fw_ipt_instance *instances; /* FW_IPT_INSTANCES_MAX, the caller's */
 };
 
@@ -299,8 +358,13 @@ void fw_ipt_wrong(struct fw_ipt_parse *parse, const char *what);
 void fw_ipt_wrong_value(struct fw_ipt_parse *parse, const char *what, struct fw_slice value);
 void fw_ipt_ask(struct fw_ipt_parse *parse, struct fw_ipt_cond cond);
 void fw_ipt_ask_unknown(struct fw_ipt_parse *parse, const char *what);
+/** It holds for what is `sure` (NULL: nothing), and perhaps for other packets. */
+void fw_ipt_ask_doubtful(struct fw_ipt_parse *parse, const struct fw_ipt_cond *sure,
+	struct fw_ipt_cond perhaps, const char *what);
 /** What an option asks for is not understood. */
 void fw_ipt_ask_option(struct fw_ipt_parse *parse, const struct fw_ipt_value *value);
+struct fw_ipt_cond fw_ipt_interval(struct fw_ipt_parse *parse, enum fw_var var, struct fw_addr low,
+	struct fw_addr high, bool inverted);
 /** `var` is in low to high. */
 void fw_ipt_ask_interval(struct fw_ipt_parse *parse, enum fw_var var, struct fw_addr low,
 	struct fw_addr high, bool inverted);
@@ -310,11 +374,25 @@ const struct fw_ipt_match *fw_ipt_match_find(enum fw_family family, struct fw_sl
 /** The match that comes with a protocol, or NULL. */
 const struct fw_ipt_match *fw_ipt_match_of(enum fw_family family, int protocol);
 const struct fw_ipt_target *fw_ipt_target_find(enum fw_family family, struct fw_slice name);
+/** What the target that was found does to a rule. Returns what is not understood of it, or NULL. */
+const char *fw_ipt_target_set(struct fw_ipt_parse *parse, struct fw_ipt_rule *rule);
+/** Is understood where no rule asks for the hop limit. */
+extern const char fw_ipt_hops_changed[];
 
 /** Connection tracking: iptables_tracking.c. */
 extern const struct fw_ipt_match fw_ipt_conntrack, fw_ipt_state;
 /** Rates: iptables_limit.c. */
 extern const struct fw_ipt_match fw_ipt_limit_match, fw_ipt_hashlimit;
+/** Types of addresses: iptables_type.c. */
+extern const struct fw_ipt_match fw_ipt_addrtype;
+/** Whether a value looks as it has to. */
+bool fw_ipt_has_form(enum fw_family family, enum fw_ipt_form form, struct fw_slice text);
+
+/** Matches that nothing but the words are known of: iptables_known.c. NULL: it is none of them. */
+const struct fw_ipt_match *fw_ipt_known_find(enum fw_family family, struct fw_slice name);
+/** Matches that are known to hold or not to hold for some packets: iptables_doubt.c. NULL: it is
+ * none of them. */
+const struct fw_ipt_match *fw_ipt_doubtful_find(enum fw_family family, struct fw_slice name);
 
 /* ---- ipset: iptables_sets.c, iptables_members.c ---- */
 
@@ -391,6 +469,7 @@ struct fw_ipt_merger;
 
 struct fw_ipt_lowering {
 	const struct fw_ipt_text *text;
+	unsigned assumed; /* bits of fw_rb_assumption */
 	struct fw_arena *arena;
 	struct fw_spaces *spaces;
 	const struct fw_rb_interfaces *interfaces;
@@ -405,6 +484,7 @@ struct fw_ipt_rules {
 	FW_VEC(const struct fw_ipt_rule *) list;
 };
 
+/** As in struct fw_ruleset. */
 bool fw_ipt_lower(const struct fw_ruleset *ruleset, struct fw_arena *arena,
 	struct fw_spaces *spaces, const struct fw_rb_interfaces *interfaces,
 	struct fw_readback *out);
@@ -416,6 +496,8 @@ size_t fw_ipt_call(struct fw_ipt_lowering *lowering, uint32_t chain);
 fw_space fw_ipt_guard_space(struct fw_ipt_lowering *lowering, const struct fw_ipt_guard *guard);
 fw_space fw_ipt_side_space(
 	struct fw_spaces *spaces, enum fw_var var, const struct fw_ipt_side *side);
+/** Packets with addresses of a type, as a condition asks for. */
+fw_space fw_ipt_type_space(const struct fw_ipt_lowering *lowering, const struct fw_ipt_cond *cond);
 /** What is not understood of a chain's rule, or NULL. */
 const char *fw_ipt_rule_unknown(
 	const struct fw_ipt_lowering *lowering, uint32_t chain, const struct fw_ipt_rule *rule);

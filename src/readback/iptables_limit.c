@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * The matches limit and hashlimit. A hashlimit without a mode has one bucket for all, like a limit;
- * by srcip it has one for each source. Tables of one name are one table, with the rate of the rule
- * that made it.
+ * by srcip it has one for each source; by dstport too, one for each, of which a rule about a single
+ * port has one. Tables of one name are one table, with the rate of the rule that made it.
  */
 
 #include "readback/iptables.h"
@@ -38,7 +38,7 @@ static void take_rate(
 	struct fw_ipt_parse *parse, struct fw_ipt_limit *limit, const struct fw_ipt_value *value) {
 	limit->over = (value->option == OPTION_ABOVE) != value->inverted;
 	if (!fw_ipt_rate(value->text, &limit->rate)) {
-		limit->unknown = fw_ipt_describe(parse->pool, "the rate", value->text);
+		fw_ipt_wrong_value(parse, "the rate", value->text);
 	}
 }
 
@@ -47,7 +47,7 @@ static void take_burst(
 	uint64_t burst;
 
 	if (!fw_slice_to_uint(value->text, UINT32_MAX, &burst) || burst == 0) {
-		limit->unknown = fw_ipt_describe(parse->pool, "the burst", value->text);
+		fw_ipt_wrong_value(parse, "the burst", value->text);
 		return;
 	}
 	limit->rate.burst = (uint32_t)burst;
@@ -55,10 +55,20 @@ static void take_burst(
 
 static void take_mode(
 	struct fw_ipt_parse *parse, struct fw_ipt_limit *limit, const struct fw_ipt_value *value) {
-	if (fw_slice_is(value->text, "srcip")) {
-		limit->rate.per_source = true;
-	} else {
-		limit->unknown = fw_ipt_describe(parse->pool, "the hashlimit mode", value->text);
+	struct fw_slice rest = value->text;
+
+	while (rest.data != NULL) {
+		struct fw_slice part = fw_slice_cut(&rest, ',');
+		if (fw_slice_is(part, "srcip")) {
+			limit->rate.per_source = true;
+		} else if (fw_slice_is(part, "dstport")) {
+			limit->per_port = true;
+		} else if (fw_slice_is(part, "dstip") || fw_slice_is(part, "srcport")) {
+			limit->unknown =
+				fw_ipt_describe(parse->pool, "the hashlimit mode", value->text);
+		} else {
+			fw_ipt_wrong_value(parse, "the hashlimit mode", value->text);
+		}
 	}
 }
 
@@ -94,34 +104,67 @@ static void take(struct fw_ipt_parse *parse, struct fw_ipt_instance *instance,
 	}
 }
 
-static void share_table(struct fw_ipt_parse *parse, const struct fw_ipt_limit *limit) {
-	struct fw_ipt_number *table = fw_ipt_intern_number(parse->pool, limit->name);
+/* The one port that a rule asks for, so that a bucket for each port is one; or NULL. */
+static const struct fw_interval *one_port(const struct fw_ipt_parse *parse) {
+	for (size_t i = 0; i < parse->conds.count; i++) {
+		const struct fw_ipt_cond *cond = &parse->conds.items[i];
+		const struct fw_interval *interval = cond->data;
+		if (cond->kind == FW_IPT_VALUES && cond->var == FW_VAR_PORT &&
+			cond->inverted == 0 && cond->count == 1 &&
+			fw_addr_compare(interval->low, interval->high) == 0) {
+			return interval;
+		}
+	}
+	return NULL;
+}
+
+/* A table of hashlimit, or its buckets of one port. */
+static struct fw_ipt_number *table_number(
+	struct fw_ipt_parse *parse, struct fw_slice name, const struct fw_interval *port) {
+	struct fw_buf key FW_AUTO(fw_buf_fini) = {0};
+
+	fw_buf_add_text(&key, "hashlimit ");
+	if (port != NULL) {
+		fw_buf_printf(&key, "port %u ", (unsigned)port->low.low);
+	}
+	fw_buf_add_char(&key, '/'); /* which no name has */
+	fw_buf_add_slice(&key, name);
+	return fw_ipt_intern_number(parse->pool, fw_buf_slice(&key));
+}
+
+static void share_table(struct fw_ipt_parse *parse, const struct fw_ipt_limit *limit,
+	const struct fw_interval *port) {
+	struct fw_ipt_number *table = table_number(parse, limit->name, NULL);
 	uint32_t rate[] = {limit->rate.count, limit->rate.unit, limit->rate.burst,
-		limit->rate.per_source, limit->over};
+		limit->rate.per_source, limit->over, limit->per_port};
 	struct fw_slice bytes = {(const char *)rate, sizeof(rate)};
 	size_t own = fw_ipt_intern_number(parse->pool, bytes)->number;
 
 	if (table->mark != 0 && table->mark != own) {
-		fw_ipt_wrong(parse, "two rates for one table of hashlimit");
+		fw_ipt_ask_unknown(parse, "two rates for one table of hashlimit");
 	}
 	table->mark = own;
-	parse->rate.bucket = table->number;
+	parse->rate.bucket = table_number(parse, limit->name, port)->number;
 }
 
 static void finish(struct fw_ipt_parse *parse, struct fw_ipt_instance *instance) {
 	struct fw_ipt_limit *limit = &instance->limit;
+	const struct fw_interval *port = limit->per_port ? one_port(parse) : NULL;
 
 	begin(limit);
+	if (limit->per_port && port == NULL) {
+		limit->unknown = "a limit for each port";
+	}
 	if (parse->limited) {
-		fw_ipt_wrong(parse, "two limits");
+		fw_ipt_ask_unknown(parse, "two limits");
 	} else if (limit->unknown != NULL) {
-		fw_ipt_wrong(parse, limit->unknown);
+		fw_ipt_ask_unknown(parse, limit->unknown);
 	}
 	parse->limited = true;
 	parse->limit_at = parse->asking;
 	parse->rate = (struct fw_ipt_rate){.rate = limit->rate, .over = limit->over};
 	if (limit->name.length != 0) {
-		share_table(parse, limit);
+		share_table(parse, limit, port);
 	}
 }
 
@@ -149,5 +192,5 @@ static const struct fw_ipt_option hashlimit_options[] = {
 
 const struct fw_ipt_match fw_ipt_limit_match = {
 	"limit", FW_FAMILY_NONE, limit_options, FW_LENGTH(limit_options), take, finish};
-const struct fw_ipt_match fw_ipt_hashlimit = {
-	"hashlimit", FW_FAMILY_NONE, hashlimit_options, FW_LENGTH(hashlimit_options), take, finish};
+const struct fw_ipt_match fw_ipt_hashlimit = {"hashlimit", FW_FAMILY_NONE, hashlimit_options,
+	FW_LENGTH(hashlimit_options), take, finish, true};

@@ -9,7 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CLONES_MAX = 4096 };
+enum {
+	CLONES_MAX = 4096,
+	DOUBTS_MAX = 512, /* rules that perhaps match; what is said of more would be told no more */
+};
 
 /* ---- what is asked for ---- */
 
@@ -43,24 +46,40 @@ static fw_space states_space(struct fw_spaces *spaces, const struct fw_ipt_cond 
 	return set;
 }
 
-/* A name with a star at its end stands for all interfaces that begin so and have no number. */
+/* The first of the names that is not before this one. */
+static size_t first_name(const struct fw_rb_interfaces *interfaces, const char *name) {
+	size_t from = 0, to = interfaces->count;
+
+	while (from < to) {
+		size_t middle = from + (to - from) / 2;
+		if (strcmp(interfaces->names[middle], name) < 0) {
+			from = middle + 1;
+		} else {
+			to = middle;
+		}
+	}
+	return from;
+}
+
+/* A name with a star at its end stands for all interfaces that begin so and have no number. Names
+ * that begin alike follow each other. */
 static fw_space interface_space(struct fw_spaces *spaces, enum fw_var var,
 	const struct fw_rb_interfaces *interfaces, const struct fw_ipt_cond *cond) {
 	const char *name = cond->data;
-	size_t length = strlen(name);
 	bool open = cond->numbers[0] != 0;
+	size_t compared = strlen(name) + !open; /* its end too, if it is whole */
+	size_t first = first_name(interfaces, name), end = first;
 	fw_space set = FW_SPACE_EMPTY;
 
-	if (open ? strncmp("lo", name, length) == 0 : strcmp("lo", name) == 0) {
-		set = range(spaces, var, 1, 1);
+	while (end < interfaces->count && strncmp(interfaces->names[end], name, compared) == 0) {
+		end++;
 	}
-	for (size_t i = 0; i < interfaces->count; i++) {
-		const char *other = interfaces->names[i];
-		if (open ? strncmp(other, name, length) == 0 : strcmp(other, name) == 0) {
-			set = fw_space_union(spaces, set, range(spaces, var, i + 2, i + 2));
-		}
+	if (end != first) {
+		set = range(spaces, var, first + 2, end + 1);
 	}
-	return set;
+	return strncmp("lo", name, compared) == 0
+		       ? fw_space_union(spaces, set, range(spaces, var, 1, 1))
+		       : set;
 }
 
 static fw_space set_space(const struct fw_ipt_lowering *lowering, const struct fw_ipt_cond *cond) {
@@ -98,6 +117,8 @@ static fw_space cond_space(const struct fw_ipt_lowering *lowering, const struct 
 		return interface_space(spaces, FW_VAR_OUT, lowering->interfaces, cond);
 	case FW_IPT_SET:
 		return set_space(lowering, cond);
+	case FW_IPT_TYPE:
+		return fw_ipt_type_space(lowering, cond);
 	case FW_IPT_NEVER:
 		return FW_SPACE_EMPTY;
 	case FW_IPT_NONE:
@@ -175,9 +196,6 @@ const char *fw_ipt_rule_unknown(
 	if (rule->action == FW_RB_CONTINUE) {
 		return NULL;
 	}
-	if (rule->guard->unknown != NULL) {
-		return rule->guard->unknown;
-	}
 	/* Kernels differ in whether there is one. */
 	return lowering->behind[chain] && rule->guard->asks_in ? "an in-interface behind routing"
 							       : NULL;
@@ -195,7 +213,7 @@ struct fw_ipt_lowered {
 	FW_VEC(struct lowered) list;	    /* by number in the program */
 	FW_VEC(struct fw_rb_chain) program; /* likewise */
 	size_t *plain;			    /* number + 1 by chain, for any destination */
-	size_t clones;
+	size_t clones, doubts;
 };
 
 static bool is_own(const char *name) {
@@ -295,6 +313,22 @@ static void set_rate(const struct fw_ipt_lowering *lowering, const struct fw_ipt
 					      : SIZE_MAX - (size_t)(rule - lowering->text->rules);
 }
 
+/* What is asked for and not understood leaves a rule that perhaps matches, if nothing else is odd
+ * about it. */
+static void set_doubt(struct fw_ipt_lowering *lowering, const struct lowered *at,
+	const struct fw_ipt_rule *rule, struct fw_rb_rule *out) {
+	bool odd = rule->rate != NULL || rule->guard->original != NULL || at->original != NULL;
+
+	if (rule->action == FW_RB_CONTINUE || rule->guard->unknown == NULL) {
+		return;
+	}
+	if (odd || lowering->chains->doubts++ >= DOUBTS_MAX) {
+		out->unknown = rule->guard->unknown;
+	} else {
+		out->perhaps = rule->guard->unknown;
+	}
+}
+
 static void lower_rule(struct fw_ipt_lowering *lowering, struct lowered at,
 	const struct fw_ipt_rule *rule, struct rule_list *out) {
 	struct fw_rb_rule lowered = {
@@ -305,6 +339,9 @@ static void lower_rule(struct fw_ipt_lowering *lowering, struct lowered at,
 			rule->start, rule->end),
 	};
 
+	if (lowered.unknown == NULL) {
+		set_doubt(lowering, &at, rule, &lowered);
+	}
 	if (lowered.unknown == NULL) {
 		if (rule->rewrite != NULL) {
 			lowered.rewrite = *rule->rewrite;
@@ -463,7 +500,11 @@ static bool run(struct fw_ipt_lowering *lowering, struct fw_readback *out) {
 		lower_chain(lowering, i);
 	}
 	program = (struct fw_rb_program){
-		lowering->chains->program.items, lowering->chains->program.count};
+		.chains = lowering->chains->program.items,
+		.chain_count = lowering->chains->program.count,
+		/* Only what nf_tables holds has to be shallow. */
+		.depth = FW_RB_DEPTH_MAX,
+	};
 	*out = (struct fw_readback){
 		.unknowns = text->unknowns,
 		.unknown_count = text->unknown_count,
@@ -473,34 +514,71 @@ static bool run(struct fw_ipt_lowering *lowering, struct fw_readback *out) {
 	return fw_rb_run(lowering->arena, lowering->spaces, universe, &program, out);
 }
 
-bool fw_ipt_lower(const struct fw_ruleset *ruleset, struct fw_arena *arena,
-	struct fw_spaces *spaces, const struct fw_rb_interfaces *interfaces,
-	struct fw_readback *out) {
-	const struct fw_ipt_text *text = ruleset->content;
+/* What each run has in common. */
+struct runs {
+	const struct fw_ipt_text *text;
+	struct fw_arena *arena;
+	struct fw_spaces *spaces;
+	const struct fw_rb_interfaces *interfaces;
+};
+
+static bool run_assuming(void *context, unsigned assumed, struct fw_readback *out) {
+	const struct runs *runs = context;
+	const struct fw_ipt_text *text = runs->text;
 	struct fw_ipt_lowered chains = {
 		.plain = fw_alloc(text->chain_count * sizeof(*chains.plain) + 1)};
 	struct fw_arena scratch = {0};
 	struct fw_ipt_lowering lowering = {
 		.text = text,
-		.arena = arena,
-		.spaces = spaces,
-		.interfaces = interfaces,
+		.assumed = assumed,
+		.arena = runs->arena,
+		.spaces = runs->spaces,
+		.interfaces = runs->interfaces,
 		.chains = &chains,
 		.guards = FW_ARENA_ARRAY(&scratch, fw_space, text->guard_count),
 		.guards_made = FW_ARENA_ARRAY(&scratch, bool, text->guard_count),
 		.behind = FW_ARENA_ARRAY(&scratch, bool, text->chain_count),
 		.merger = fw_ipt_merger_new(text, &scratch),
 	};
-	uint32_t mark = fw_spaces_mark(spaces);
 
 	bool done = run(&lowering, out);
-	if (done) {
-		fw_rb_release(arena, spaces, mark, out);
-	}
 	fw_ipt_merger_free(lowering.merger);
 	fw_arena_fini(&scratch);
 	free(chains.plain);
 	FW_VEC_FINI(&chains.list);
 	FW_VEC_FINI(&chains.program);
 	return done;
+}
+
+/* Where the first rule asks for types of addresses; NULL: none does. */
+static const struct fw_place *asking_place(
+	const struct runs *runs, const struct fw_ipt_rule *rule, struct fw_place *out) {
+	if (rule == NULL) {
+		return NULL;
+	}
+	*out = fw_ipt_place(runs->arena, runs->text->source, rule->line, rule->start, rule->end);
+	return out;
+}
+
+bool fw_ipt_lower(const struct fw_ruleset *ruleset, struct fw_arena *arena,
+	struct fw_spaces *spaces, const struct fw_rb_interfaces *interfaces,
+	struct fw_readback *out) {
+	struct runs runs = {ruleset->content, arena, spaces, interfaces};
+	const struct fw_ipt_rule *const *rules = runs.text->asks_type;
+	struct fw_place places[2];
+	struct fw_rb_assuming assuming = {
+		.run = run_assuming,
+		.context = &runs,
+		.asks_source = asking_place(&runs, rules[0], &places[0]),
+		.asks_destination = asking_place(&runs, rules[1], &places[1]),
+	};
+	bool asks = rules[0] != NULL || rules[1] != NULL;
+	uint32_t mark = fw_spaces_mark(spaces);
+
+	if (!run_assuming(&runs, 0, out) ||
+		(asks && !fw_rb_assume(arena, spaces, &assuming, out))) {
+		return false;
+	}
+	fw_rb_release(arena, spaces, mark, out);
+	return true;
 }

@@ -280,39 +280,6 @@ static const struct fw_ipt_option range_options[] = {
 	{"dst-range", FW_VAR_DESTINATION, 1},
 };
 
-/* ---- addrtype ---- */
-
-enum { ADDRTYPE_NONE, ADDRTYPE_SOURCE, ADDRTYPE_DESTINATION, ADDRTYPE_INTERFACE };
-
-/* Only what is multicast does not depend on the addresses and routes of the machine. */
-static void take_addrtype(struct fw_ipt_parse *parse, struct fw_ipt_instance *instance,
-	const struct fw_ipt_value *value) {
-	struct fw_range multicast;
-
-	(void)instance;
-	if (value->option == ADDRTYPE_INTERFACE || !fw_slice_is(value->text, "MULTICAST")) {
-		fw_ipt_ask(parse, (struct fw_ipt_cond){
-					  .kind = FW_IPT_UNKNOWN,
-					  .data = fw_ipt_describe(
-						  parse->pool, "the type of address", value->text),
-				  });
-		return;
-	}
-	fw_ipt_address(parse->family,
-		parse->family == FW_IPV4 ? FW_SLICE("224.0.0.0/4") : FW_SLICE("ff00::/8"),
-		&multicast);
-	fw_ipt_ask_interval(parse,
-		value->option == ADDRTYPE_SOURCE ? FW_VAR_SOURCE : FW_VAR_DESTINATION,
-		multicast.first, multicast.last, value->inverted);
-}
-
-static const struct fw_ipt_option addrtype_options[] = {
-	{"src-type", ADDRTYPE_SOURCE, 1},
-	{"dst-type", ADDRTYPE_DESTINATION, 1},
-	{"limit-iface-in", ADDRTYPE_INTERFACE, 0},
-	{"limit-iface-out", ADDRTYPE_INTERFACE, 0},
-};
-
 /* ---- set ---- */
 
 enum { SET_NONE, SET_MATCH, SET_UPDATE };
@@ -420,20 +387,20 @@ static const struct fw_ipt_match matches[] = {
 	{"udplite", FW_FAMILY_NONE, OPTIONS(udp_options), take_transport, finish_transport},
 	{"sctp", FW_FAMILY_NONE, OPTIONS(sctp_options), take_transport, finish_transport},
 	{"dccp", FW_FAMILY_NONE, OPTIONS(dccp_options), take_transport, finish_transport},
-	{"multiport", FW_FAMILY_NONE, OPTIONS(multiport_options), take_multiport, finish_multiport},
+	{"multiport", FW_FAMILY_NONE, OPTIONS(multiport_options), take_multiport, finish_multiport,
+		true},
 	{"icmp", FW_IPV4, OPTIONS(icmp_options), take_icmp, finish_icmp},
 	{"icmp6", FW_IPV6, OPTIONS(icmp6_options), take_icmp, finish_icmp},
 	{"ipv6-icmp", FW_IPV6, OPTIONS(icmp6_options), take_icmp, finish_icmp},
 	{"icmpv6", FW_IPV6, OPTIONS(icmp6_options), take_icmp, finish_icmp},
-	{"iprange", FW_FAMILY_NONE, OPTIONS(range_options), take_range, NULL},
-	{"addrtype", FW_FAMILY_NONE, OPTIONS(addrtype_options), take_addrtype, NULL},
-	{"set", FW_FAMILY_NONE, OPTIONS(set_options), take_set, NULL},
-	{"hl", FW_IPV6, OPTIONS(hl_options), take_hl, NULL},
-	{"comment", FW_FAMILY_NONE, OPTIONS(comment_options), take_comment, NULL},
+	{"iprange", FW_FAMILY_NONE, OPTIONS(range_options), take_range, NULL, true},
+	{"set", FW_FAMILY_NONE, OPTIONS(set_options), take_set, NULL, true},
+	{"hl", FW_IPV6, OPTIONS(hl_options), take_hl, NULL, true},
+	{"comment", FW_FAMILY_NONE, OPTIONS(comment_options), take_comment, NULL, true},
 };
 
 static const struct fw_ipt_match *const elsewhere[] = {
-	&fw_ipt_conntrack, &fw_ipt_state, &fw_ipt_limit_match, &fw_ipt_hashlimit};
+	&fw_ipt_conntrack, &fw_ipt_state, &fw_ipt_limit_match, &fw_ipt_hashlimit, &fw_ipt_addrtype};
 
 const struct fw_ipt_match *fw_ipt_match_find(enum fw_family family, struct fw_slice name) {
 	for (size_t i = 0; i < FW_LENGTH(matches); i++) {
@@ -447,7 +414,8 @@ const struct fw_ipt_match *fw_ipt_match_find(enum fw_family family, struct fw_sl
 			return elsewhere[i];
 		}
 	}
-	return NULL;
+	const struct fw_ipt_match *match = fw_ipt_doubtful_find(family, name);
+	return match != NULL ? match : fw_ipt_known_find(family, name);
 }
 
 const struct fw_ipt_match *fw_ipt_match_of(enum fw_family family, int protocol) {

@@ -93,8 +93,8 @@ static bool may_merge(struct fw_ipt_lowering *lowering, uint32_t chain,
 	const struct fw_ipt_side *side = side_of(rule, var);
 
 	return side->asked && !side->inverted && rule->rate == NULL && rule->rewrite == NULL &&
-	       rule->guard->original == NULL && rule->action != FW_RB_CONTINUE &&
-	       fw_ipt_rule_unknown(lowering, chain, rule) == NULL;
+	       rule->guard->original == NULL && rule->guard->unknown == NULL &&
+	       rule->action != FW_RB_CONTINUE && fw_ipt_rule_unknown(lowering, chain, rule) == NULL;
 }
 
 static size_t run_length(struct fw_ipt_lowering *lowering, uint32_t chain,

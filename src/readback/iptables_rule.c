@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * The options of one rule, as getopt_long would find them: those of every rule here, those of
- * matches and targets by their tables. Reading stops at the first thing that is not understood;
- * what was asked for until then is what the rule may match at most.
+ * matches and targets by their tables. Reading stops at the first thing that cannot be parsed:
+ * iptables-restore would refuse the file that holds it. What the kernel itself holds was parsed by
+ * somebody, so there a module that is in no table may have any options.
  */
 
 #include "readback/iptables.h"
@@ -91,13 +92,17 @@ void fw_ipt_wrong_value(struct fw_ipt_parse *parse, const char *what, struct fw_
 	fw_ipt_wrong(parse, fw_ipt_describe(parse->pool, what, value));
 }
 
+static void note_asking(struct fw_ipt_parse *parse) {
+	parse->last_asking =
+		parse->asking > parse->last_asking ? parse->asking : parse->last_asking;
+}
+
 void fw_ipt_ask(struct fw_ipt_parse *parse, struct fw_ipt_cond cond) {
 	if (parse->opaque != NULL) {
 		return;
 	}
 	FW_VEC_ADD(&parse->conds, cond);
-	parse->last_asking =
-		parse->asking > parse->last_asking ? parse->asking : parse->last_asking;
+	note_asking(parse);
 }
 
 void fw_ipt_ask_unknown(struct fw_ipt_parse *parse, const char *what) {
@@ -105,22 +110,43 @@ void fw_ipt_ask_unknown(struct fw_ipt_parse *parse, const char *what) {
 				  .data = fw_ipt_intern_text(parse->pool, fw_slice(what))});
 }
 
+/* `what` is interned, so that rules that ask for the same share a guard. */
+void fw_ipt_ask_doubtful(struct fw_ipt_parse *parse, const struct fw_ipt_cond *sure,
+	struct fw_ipt_cond perhaps, const char *what) {
+	if (parse->opaque != NULL) {
+		return;
+	}
+	if (sure == NULL) {
+		fw_ipt_ask(parse, perhaps);
+		fw_ipt_ask_unknown(parse, what);
+		return;
+	}
+	what = fw_ipt_intern_text(parse->pool, fw_slice(what));
+	FW_VEC_ADD(&parse->doubts, (struct fw_ipt_doubt){*sure, perhaps, what});
+	note_asking(parse);
+}
+
 void fw_ipt_ask_option(struct fw_ipt_parse *parse, const struct fw_ipt_value *value) {
 	fw_ipt_ask_unknown(
 		parse, fw_ipt_describe(parse->pool, "the option", fw_slice(value->name)));
 }
 
-void fw_ipt_ask_interval(struct fw_ipt_parse *parse, enum fw_var var, struct fw_addr low,
+struct fw_ipt_cond fw_ipt_interval(struct fw_ipt_parse *parse, enum fw_var var, struct fw_addr low,
 	struct fw_addr high, bool inverted) {
 	struct fw_interval interval = {low, high};
 
-	fw_ipt_ask(parse, (struct fw_ipt_cond){
-				  .kind = FW_IPT_VALUES,
-				  .inverted = inverted,
-				  .var = (uint16_t)var,
-				  .count = 1,
-				  .data = fw_ipt_intern(parse->pool, &interval, sizeof(interval)),
-			  });
+	return (struct fw_ipt_cond){
+		.kind = FW_IPT_VALUES,
+		.inverted = inverted,
+		.var = (uint16_t)var,
+		.count = 1,
+		.data = fw_ipt_intern(parse->pool, &interval, sizeof(interval)),
+	};
+}
+
+void fw_ipt_ask_interval(struct fw_ipt_parse *parse, enum fw_var var, struct fw_addr low,
+	struct fw_addr high, bool inverted) {
+	fw_ipt_ask(parse, fw_ipt_interval(parse, var, low, high, inverted));
 }
 
 /* ---- matches ---- */
@@ -140,6 +166,10 @@ static void finish_all(struct fw_ipt_parse *parse) {
 	for (size_t i = 0; i < parse->instance_count; i++) {
 		struct fw_ipt_instance *instance = &parse->instances[i];
 		parse->asking = i + 1;
+		if (instance->match->needs && instance->seen == 0) {
+			fw_ipt_wrong_value(
+				parse, "no option of the match", fw_slice(instance->match->name));
+		}
 		if (instance->match->finish != NULL && parse->unknown == NULL) {
 			instance->match->finish(parse, instance);
 		}
@@ -151,6 +181,8 @@ static void take_match(struct fw_ipt_parse *parse, const struct fw_ipt_value *va
 
 	if (match != NULL) {
 		add_instance(parse, match);
+	} else if (parse->file) {
+		fw_ipt_wrong_value(parse, "the match", value->text);
 	} else if (parse->opaque == NULL) {
 		parse->opaque = fw_ipt_describe(parse->pool, "the match", value->text);
 	}
@@ -178,7 +210,8 @@ static void take_address(struct fw_ipt_parse *parse, const struct fw_ipt_value *
 	struct fw_slice rest = value->text;
 	size_t count = 0;
 
-	while (rest.data != NULL && parse->unknown == NULL) {
+	/* Behind what is not understood, it may be some value. */
+	while (rest.data != NULL && parse->unknown == NULL && parse->opaque == NULL) {
 		struct fw_slice part = fw_slice_cut(&rest, ',');
 		struct fw_range range;
 		if (!fw_ipt_address(parse->family, part, &range)) {
@@ -211,13 +244,20 @@ static void take_protocol(struct fw_ipt_parse *parse, const struct fw_ipt_value 
 		parse, FW_VAR_PROTOCOL, fw_value(protocol), fw_value(protocol), value->inverted);
 }
 
+/* Chains that the kernel calls have no rules about an interface that packets there do not have. */
+static bool may_ask(const struct fw_ipt_parse *parse, const struct fw_ipt_value *value) {
+	return value->option == OPTION_IN
+		       ? parse->base != FW_IPT_OUTPUT && parse->base != FW_IPT_POSTROUTING
+		       : parse->base != FW_IPT_INPUT && parse->base != FW_IPT_PREROUTING;
+}
+
 /* A plus at the end stands for anything that may follow. */
 static void take_interface(struct fw_ipt_parse *parse, const struct fw_ipt_value *value) {
 	struct fw_slice name = value->text;
 	bool open = name.length != 0 && name.data[name.length - 1] == '+';
 
 	name.length -= open;
-	if (value->text.length == 0 || name.length > PREFIX_MAX) {
+	if (value->text.length == 0 || name.length > PREFIX_MAX || !may_ask(parse, value)) {
 		fw_ipt_wrong_value(parse, "the interface", value->text);
 		return;
 	}
@@ -247,8 +287,11 @@ static void take_target(struct fw_ipt_parse *parse, const struct fw_ipt_value *v
 	}
 	if (parse->target == NULL) {
 		parse->chain = fw_ipt_intern_text(parse->pool, value->text);
+	} else if (parse->file && parse->target->tables != 0 &&
+		   (parse->target->tables >> parse->table & 1) == 0) {
+		fw_ipt_wrong_value(parse, "outside of its table: the target", value->text);
 	} else if (parse->target->effect == FW_IPT_OPAQUE) {
-		fw_ipt_wrong_value(parse, "the target", value->text);
+		parse->refusal = fw_ipt_describe(parse->pool, "the target", value->text);
 	}
 }
 
@@ -311,8 +354,7 @@ static bool search(struct fw_slice name, const struct fw_ipt_option *options, si
 			*best = owner;
 			best->option = &options[i];
 			best->candidates = candidates + 1;
-		} else if (best->option->number != options[i].number ||
-			   best->instance != owner.instance || best->of_target != owner.of_target) {
+		} else {
 			best->candidates++;
 		}
 		if (exact) {
@@ -416,6 +458,42 @@ static void skip_option(struct fw_ipt_parse *parse) {
 	}
 }
 
+/* An option that is in no table. Kernels have newer ones. */
+static void take_stranger(struct fw_ipt_parse *parse, struct fw_slice word) {
+	bool may_be = parse->opaque != NULL || parse->instance_count != 0 ||
+		      (parse->decided && !parse->goes);
+
+	if (parse->file || !may_be || word.length < 3 || word.data[1] != '-') {
+		fw_ipt_wrong_value(parse, "the option", word);
+		return;
+	}
+	if (parse->decided && parse->refusal == NULL) {
+		parse->refusal = fw_ipt_describe(parse->pool, "the option", word);
+	} else if (parse->opaque == NULL) {
+		parse->opaque = fw_ipt_describe(parse->pool, "the option", word);
+	}
+	skip_option(parse);
+}
+
+/* What each rule, match or target may have but once. True: it has it already. */
+static bool is_again(struct fw_ipt_parse *parse, const struct found *found) {
+	uint64_t *seen = &parse->seen;
+	uint64_t bit = (uint64_t)1 << found->option->number;
+
+	if (found->instance != NULL) {
+		seen = &found->instance->seen;
+		bit = (uint64_t)1 << (found->option - found->instance->match->options);
+	} else if (found->of_target) {
+		seen = &parse->target_seen;
+		bit = (uint64_t)1 << (found->option - parse->target->options);
+	} else if (found->option->number >= OPTION_MATCH) {
+		return false;
+	}
+	bool again = (*seen & bit) != 0;
+	*seen |= bit;
+	return again;
+}
+
 static void take_option(struct fw_ipt_parse *parse, struct fw_slice word) {
 	struct fw_slice inside;
 	struct fw_ipt_value value;
@@ -425,14 +503,18 @@ static void take_option(struct fw_ipt_parse *parse, struct fw_slice word) {
 		found = find_option(parse, word, &inside);
 	}
 	if (found.candidates != 1) {
-		if (parse->opaque != NULL) {
-			skip_option(parse);
-		} else {
-			fw_ipt_wrong_value(parse, "the option", word);
-		}
+		take_stranger(parse, word);
 		return;
 	}
 	if (!read_values(parse, &found, inside, &value)) {
+		return;
+	}
+	if (is_again(parse, &found)) {
+		fw_ipt_wrong_value(parse, "once more the option", word);
+		return;
+	}
+	if (!fw_ipt_has_form(parse->family, found.option->form, value.text)) {
+		fw_ipt_wrong_value(parse, "the value", value.text);
 		return;
 	}
 	if (found.instance != NULL) {
@@ -447,7 +529,7 @@ static void take_option(struct fw_ipt_parse *parse, struct fw_slice word) {
 }
 
 void fw_ipt_parse_rule(struct fw_ipt_parse *parse) {
-	while (parse->next < parse->count && parse->unknown == NULL) {
+	while (parse->next < parse->count && parse->unknown == NULL && !parse->other_family) {
 		struct fw_slice word = parse->words[parse->next++].text;
 		if (fw_slice_is(word, "!")) {
 			parse->inverted = true;
@@ -460,12 +542,18 @@ void fw_ipt_parse_rule(struct fw_ipt_parse *parse) {
 		take_option(parse, word);
 		parse->inverted = false;
 	}
+	if (parse->other_family) {
+		return;
+	}
 	if (parse->inverted) {
 		fw_ipt_wrong(parse, "a negation of nothing");
 	}
+	if (parse->target != NULL && parse->target->needs && parse->target_seen == 0) {
+		fw_ipt_wrong_value(parse, "no option of the target", fw_slice(parse->target->name));
+	}
 	finish_all(parse);
 	if (parse->limited && parse->last_asking > parse->limit_at) {
-		fw_ipt_wrong(parse, "a match behind a limit");
+		fw_ipt_ask_unknown(parse, "a match behind a limit");
 	}
 }
 
@@ -474,9 +562,12 @@ void fw_ipt_parse_reset(struct fw_ipt_parse *parse) {
 		.arena = parse->arena,
 		.pool = parse->pool,
 		.family = parse->family,
+		.file = parse->file,
 		.protocol = -1,
 		.instances = parse->instances,
 		.conds = {parse->conds.items, 0, parse->conds.capacity},
+		.doubts = {parse->doubts.items, 0, parse->doubts.capacity},
+		.filled = {parse->filled.items, 0, parse->filled.capacity},
 		.sources = {parse->sources.items, 0, parse->sources.capacity},
 		.destinations = {parse->destinations.items, 0, parse->destinations.capacity},
 	};
@@ -484,6 +575,8 @@ void fw_ipt_parse_reset(struct fw_ipt_parse *parse) {
 
 void fw_ipt_parse_fini(struct fw_ipt_parse *parse) {
 	FW_VEC_FINI(&parse->conds);
+	FW_VEC_FINI(&parse->doubts);
+	FW_VEC_FINI(&parse->filled);
 	FW_VEC_FINI(&parse->sources);
 	FW_VEC_FINI(&parse->destinations);
 }

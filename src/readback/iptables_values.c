@@ -445,3 +445,63 @@ bool fw_ipt_rate(struct fw_slice text, struct fw_rate *out) {
 	*out = rate;
 	return rate.unit != FW_UNIT_NONE;
 }
+
+/* ---- forms ---- */
+
+/* Decimal, or hexadecimal behind 0x. */
+static bool is_number(struct fw_slice text) {
+	uint64_t number;
+
+	if (text.length < 3 || text.data[0] != '0' || (text.data[1] | ' ') != 'x') {
+		return fw_slice_to_uint(text, UINT64_MAX, &number);
+	}
+	for (size_t i = 2; i < text.length; i++) {
+		if (memchr("0123456789abcdefABCDEF", text.data[i], 22) == NULL) {
+			return false;
+		}
+	}
+	return true;
+}
+
+/* One or two, parted; with `open` either may be left out. */
+static bool are_numbers(struct fw_slice text, char separator, bool open) {
+	struct fw_slice rest = text;
+	struct fw_slice first = fw_slice_cut(&rest, separator);
+	bool parted = rest.data != NULL;
+
+	return (is_number(first) || (open && parted && first.length == 0)) &&
+	       (!parted || is_number(rest) || (open && rest.length == 0));
+}
+
+static bool is_level(struct fw_slice text) {
+	static const char *const names[] = {"emerg", "panic", "alert", "crit", "error", "err",
+		"warning", "warn", "notice", "info", "debug"};
+	uint64_t number;
+
+	for (size_t i = 0; i < FW_LENGTH(names); i++) {
+		if (fw_slice_is(text, names[i])) {
+			return true;
+		}
+	}
+	return fw_slice_to_uint(text, 7, &number);
+}
+
+bool fw_ipt_has_form(enum fw_family family, enum fw_ipt_form form, struct fw_slice text) {
+	struct fw_range range;
+
+	switch (form) {
+	case FW_IPT_NUMBER:
+		return is_number(text);
+	case FW_IPT_MASKED:
+		return are_numbers(text, '/', false);
+	case FW_IPT_SPAN:
+		return are_numbers(text, ':', true);
+	case FW_IPT_WHERE:
+		return fw_ipt_address(family, text, &range);
+	case FW_IPT_LEVEL:
+		return is_level(text);
+	case FW_IPT_ANY_FORM:
+		break;
+	}
+	return true;
+}

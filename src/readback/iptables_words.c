@@ -36,8 +36,7 @@ static bool plain_word(struct fw_slice line, bool ipset, size_t *at, struct fw_i
 /* Any other word. False: its quote does not end. */
 static bool mixed_word(struct fw_arena *arena, struct fw_slice line, bool ipset, size_t *at,
 	struct fw_ipt_word *out) {
-	char *text = fw_arena_alloc(arena, line.length - *at);
-	size_t length = 0;
+	struct fw_buf text FW_AUTO(fw_buf_fini) = {0};
 	bool inside = false, quoted = false;
 
 	for (; *at < line.length; (*at)++) {
@@ -60,9 +59,10 @@ static bool mixed_word(struct fw_arena *arena, struct fw_slice line, bool ipset,
 			}
 			c = line.data[*at];
 		}
-		text[length++] = c;
+		fw_buf_add_char(&text, c);
 	}
-	*out = (struct fw_ipt_word){{text, length}, quoted};
+	struct fw_slice word = {fw_arena_text(arena, fw_buf_slice(&text)), text.length};
+	*out = (struct fw_ipt_word){word, quoted};
 	return !inside;
 }
 

@@ -7,6 +7,7 @@
 #include "readback/nftables.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,8 +15,12 @@
 #include <libmnl/libmnl.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter_bridge.h>
 
 #include "netlink/netlink.h"
+
+/* Of the netdev family; headers of the kernel have it since 5.16. */
+enum { NETDEV_EGRESS = 1 };
 
 /* What was read, of the arena. */
 struct content {
@@ -80,8 +85,8 @@ static bool is_ip(const struct fw_dump_table *table) {
 
 /* In our hooks, or on the way there. */
 static bool is_read(const struct fw_dump_table *table) {
-	return (is_ip(table) || table->family == NFPROTO_INET) && !table->opaque &&
-	       (table->flags & NFT_TABLE_F_DORMANT) == 0;
+	return (is_ip(table) || table->family == NFPROTO_INET || table->family == NFPROTO_NETDEV) &&
+	       !table->opaque && (table->flags & NFT_TABLE_F_DORMANT) == 0;
 }
 
 /* By its name and those of its base chains, iptables-nft takes a table for its own. */
@@ -180,6 +185,18 @@ static bool may_drop(const struct fw_dump *dump, const struct fw_dump_table *tab
 	return false;
 }
 
+/* What a bridge hands on from port to port is at most what is forwarded. */
+static bool only_forwards(const struct fw_dump *dump, const struct fw_dump_table *table) {
+	for (size_t i = 0; i < dump->chain_count; i++) {
+		const struct fw_dump_chain *chain = &dump->chains[i];
+		bool idle = !chain->base || (chain->rule_count == 0 && !chain->drops);
+		if (chain->table == table && !idle && chain->hook != NF_BR_FORWARD) {
+			return false;
+		}
+	}
+	return table->family == NFPROTO_BRIDGE;
+}
+
 static void note_table(struct reading *reading, const struct fw_dump_table *table) {
 	const char *name = table_text(reading->arena, table);
 	const char *remark = NULL;
@@ -198,8 +215,21 @@ static void note_table(struct reading *reading, const struct fw_dump_table *tabl
 			fw_arena_printf(reading->arena, "the table %s %s", name, remark));
 	} else {
 		FW_VEC_ADD(&reading->unknowns,
-			(struct fw_rb_unknown){.place = {.text = name},
-				.what = "a table that drops packets before they are IP's"});
+			(struct fw_rb_unknown){
+				.place = {.text = name},
+				.what = "a table that drops packets before they are IP's",
+				.hook = only_forwards(&reading->content->dump, table)
+						? FW_RB_FORWARD
+						: FW_RB_NONE,
+			});
+	}
+}
+
+static void note_set(struct reading *reading, const struct fw_dump_set *set) {
+	if (set->expires && is_read(set->table)) {
+		FW_VEC_ADD(&reading->remarks,
+			fw_arena_printf(reading->arena, "elements of the set %s %s expire",
+				table_text(reading->arena, set->table), set->name));
 	}
 }
 
@@ -222,12 +252,19 @@ static bool is_name(const uint8_t *bytes) {
 			return false;
 		}
 	}
-	return true;
+	/* A star is for what begins so. */
+	return bytes[length - 1] != '*';
 }
 
 static void add_name(struct reading *reading, const char *name) {
 	if (strcmp(name, "lo") != 0) {
 		FW_VEC_ADD(&reading->names, fw_arena_text(reading->arena, fw_slice(name)));
+	}
+}
+
+static void add_devices(struct reading *reading, const struct fw_dump_chain *chain) {
+	for (size_t i = 0; i < chain->device_count; i++) {
+		add_name(reading, chain->devices[i]);
 	}
 }
 
@@ -239,20 +276,39 @@ static void add_names_of(struct reading *reading, const uint8_t *bytes, uint32_t
 	}
 }
 
-/* A comparison may be shorter than a name, up to and with its end. */
+/* The name for whatever begins so. */
+static void add_begin(struct reading *reading, const uint8_t *whole) {
+	if (is_name(whole)) {
+		FW_VEC_ADD(&reading->names,
+			fw_arena_printf(reading->arena, "%s*", (const char *)whole));
+	}
+}
+
+/* A comparison may be shorter than a name: with its end, or without. */
 static void add_compared(struct reading *reading, const uint8_t *bytes, uint32_t length) {
 	uint8_t whole[IFNAMSIZ] = {0};
 
-	if (bytes != NULL && length <= IFNAMSIZ &&
-		(length == IFNAMSIZ || memchr(bytes, '\0', length) != NULL)) {
-		memcpy(whole, bytes, length);
+	if (bytes == NULL || length > IFNAMSIZ) {
+		return;
+	}
+	memcpy(whole, bytes, length);
+	if (length == IFNAMSIZ || memchr(bytes, '\0', length) != NULL) {
 		add_names_of(reading, whole, sizeof(whole));
+	} else {
+		add_begin(reading, whole);
 	}
 }
 
 static void add_looked_up(struct reading *reading, const struct fw_dump_set *set) {
 	for (size_t i = 0; set != NULL && i < set->element_count; i++) {
-		add_names_of(reading, set->elements[i].key, set->key_length);
+		const struct fw_dump_element *element = &set->elements[i];
+		if (!element->broken) {
+			add_names_of(reading, element->key, set->key_length);
+		}
+		if (!element->broken && element->key != NULL && set->key_length == IFNAMSIZ &&
+			(set->flags & NFT_SET_INTERVAL) != 0) {
+			add_begin(reading, element->key);
+		}
 	}
 }
 
@@ -296,10 +352,14 @@ static bool asks_for_index(const struct nlattr *expressions) {
 	return false;
 }
 
-static void add_indices(struct reading *reading) {
+/* Of a namespace that stands in for another, only lo has its number. */
+static void add_indices(struct reading *reading, bool apart) {
 	struct if_nameindex *all = if_nameindex();
 
 	for (const struct if_nameindex *one = all; one != NULL && one->if_index != 0; one++) {
+		if (apart && strcmp(one->if_name, "lo") != 0) {
+			continue;
+		}
 		const char *name = fw_arena_text(reading->arena, fw_slice(one->if_name));
 		add_name(reading, name);
 		FW_VEC_ADD(&reading->indices, (struct fw_rb_index){one->if_index, name});
@@ -307,19 +367,22 @@ static void add_indices(struct reading *reading) {
 	if_freenameindex(all);
 }
 
-static void find_interfaces(struct reading *reading) {
+static void find_interfaces(struct reading *reading, bool apart) {
 	const struct fw_dump *dump = &reading->content->dump;
 	bool by_index = false;
 
 	for (size_t i = 0; i < dump->chain_count; i++) {
 		const struct fw_dump_chain *chain = &dump->chains[i];
+		if (is_read(chain->table)) {
+			add_devices(reading, chain);
+		}
 		for (size_t j = 0; is_read(chain->table) && j < chain->rule_count; j++) {
 			find_names(reading, chain, &chain->rules[j]);
 			by_index = by_index || asks_for_index(chain->rules[j].expressions);
 		}
 	}
 	if (by_index) {
-		add_indices(reading);
+		add_indices(reading, apart);
 	}
 }
 
@@ -337,10 +400,52 @@ static fw_space seen_by(struct fw_spaces *spaces, const struct fw_dump_table *ta
 			    : FW_SPACE_ALL;
 }
 
-/* Where a base chain stands. False: packets of our hooks do not come by as IP. */
-static bool place_chain(const struct fw_dump_chain *from, struct fw_rb_chain *out) {
+static int compare_names(const void *left, const void *right) {
+	return strcmp(left, *(const char *const *)right);
+}
+
+static uint64_t number_of(const struct fw_rb_interfaces *interfaces, const char *name) {
+	const char *const *found = interfaces->count == 0
+					   ? NULL
+					   : bsearch(name, interfaces->names, interfaces->count,
+						     sizeof(name), compare_names);
+
+	return found == NULL ? 1 : (uint64_t)(found - interfaces->names) + 2;
+}
+
+/* Packets that come or go by one of a chain's devices. */
+static fw_space on_devices(
+	struct fw_lowering *lowering, const struct fw_dump_chain *chain, enum fw_var var) {
+	fw_space set = FW_SPACE_EMPTY;
+
+	for (size_t i = 0; i < chain->device_count; i++) {
+		struct fw_addr number =
+			fw_value(number_of(lowering->interfaces, chain->devices[i]));
+		set = fw_space_union(lowering->spaces, set,
+			fw_space_interval(lowering->spaces, var, number, number));
+	}
+	return set;
+}
+
+/* Chains on the devices themselves: before all others, and behind them. */
+static bool place_on_devices(
+	struct fw_lowering *lowering, const struct fw_dump_chain *from, struct fw_rb_chain *out) {
+	bool egress = from->table->family == NFPROTO_NETDEV && from->hook == NETDEV_EGRESS;
+
+	out->edge = egress ? FW_RB_BEHIND_ROUTING : FW_RB_BEFORE_ROUTING;
+	out->priority = egress ? INT_MAX : INT_MIN;
+	out->seen = on_devices(lowering, from, egress ? FW_VAR_OUT : FW_VAR_IN);
+	return !from->more_devices;
+}
+
+/* Where a base chain stands. False: nobody knows. */
+static bool place_chain(
+	struct fw_lowering *lowering, const struct fw_dump_chain *from, struct fw_rb_chain *out) {
 	bool nat = from->kind == FW_DUMP_NAT;
 
+	if (from->table->family == NFPROTO_NETDEV || from->hook == NF_INET_INGRESS) {
+		return place_on_devices(lowering, from, out);
+	}
 	out->nat = nat;
 	switch (from->hook) {
 	case NF_INET_PRE_ROUTING:
@@ -366,24 +471,16 @@ static bool place_chain(const struct fw_dump_chain *from, struct fw_rb_chain *ou
 	}
 }
 
-/* A chain on the devices themselves, that sees packets before they are looked at. */
-static void note_ingress(struct fw_lowering *lowering, const struct fw_dump_chain *chain,
-	const char *name, struct fw_readback *out) {
+/* A base chain at a place that is not known, or of a kind that is not. */
+static void note_strange(struct fw_lowering *lowering, const char *name, struct fw_readback *out) {
 	struct fw_rb_unknown *all =
 		FW_ARENA_ARRAY(lowering->arena, struct fw_rb_unknown, out->unknown_count + 1);
-	bool drops = chain->drops;
 
-	for (size_t i = 0; i < chain->rule_count; i++) {
-		drops = drops || !is_harmless(chain->rules[i].expressions);
-	}
-	if (!drops && chain->kind != FW_DUMP_OTHER_KIND) {
-		return;
-	}
 	for (size_t i = 0; i < out->unknown_count; i++) {
 		all[i] = out->unknowns[i];
 	}
-	all[out->unknown_count++] = (struct fw_rb_unknown){.place = {.text = name},
-		.what = "a chain that may drop packets before they reach the hooks"};
+	all[out->unknown_count++] = (struct fw_rb_unknown){
+		.place = {.text = name}, .what = "a chain of another kind, or on other devices"};
 	out->unknowns = all;
 }
 
@@ -404,8 +501,9 @@ static void lower_chain(struct fw_lowering *lowering, const struct fw_dump_chain
 		.seen = seen_by(lowering->spaces, table),
 		.place = {.text = fw_arena_printf(lowering->arena, "%s policy", name)},
 	};
-	if (from->base && (from->kind == FW_DUMP_OTHER_KIND || !place_chain(from, to))) {
-		note_ingress(lowering, from, name, out);
+	if (from->base && (from->kind == FW_DUMP_OTHER_KIND || !place_chain(lowering, from, to))) {
+		*to = (struct fw_rb_chain){0};
+		note_strange(lowering, name, out);
 		return;
 	}
 	for (size_t i = 0; i < from->rule_count; i++) {
@@ -417,35 +515,71 @@ static void lower_chain(struct fw_lowering *lowering, const struct fw_dump_chain
 	FW_VEC_FINI(&rules.list);
 }
 
+/* What lowering needs, each time that it is done. */
+struct task {
+	struct fw_arena *arena;
+	struct fw_spaces *spaces;
+	fw_space universe;
+	const struct content *content;
+	const struct fw_rb_interfaces *interfaces;
+	const struct fw_place *asks_source, *asks_destination;
+};
+
+static bool lower_assuming(void *context, unsigned assumed, struct fw_readback *out) {
+	struct task *task = context;
+	const struct fw_dump *dump = &task->content->dump;
+	struct fw_rb_chain *chains =
+		FW_ARENA_ARRAY(task->arena, struct fw_rb_chain, dump->chain_count);
+	struct fw_rb_program program = {.chains = chains, .chain_count = dump->chain_count};
+	struct fw_lowering lowering = {
+		.arena = task->arena,
+		.spaces = task->spaces,
+		.dump = dump,
+		.interfaces = task->interfaces,
+		.indices = task->content->indices,
+		.index_count = task->content->index_count,
+		.lookups = FW_ARENA_ARRAY(task->arena, struct fw_lookup *, dump->set_count),
+		.assumed = assumed,
+	};
+
+	*out = (struct fw_readback){
+		.unknowns = task->content->unknowns,
+		.unknown_count = task->content->unknown_count,
+		.remarks = task->content->remarks,
+		.remark_count = task->content->remark_count,
+	};
+	for (size_t i = 0; i < dump->chain_count && !task->spaces->exhausted; i++) {
+		lower_chain(&lowering, &dump->chains[i], &chains[i], out);
+	}
+	program.bypasses = lowering.bypasses.items;
+	program.bypass_count = lowering.bypasses.count;
+	bool whole = !task->spaces->exhausted &&
+		     fw_rb_run(task->arena, task->spaces, task->universe, &program, out);
+	FW_VEC_FINI(&lowering.bypasses);
+	task->asks_source = lowering.asks_source;
+	task->asks_destination = lowering.asks_destination;
+	return whole;
+}
+
 static bool lower(const struct fw_ruleset *ruleset, struct fw_arena *arena,
 	struct fw_spaces *spaces, const struct fw_rb_interfaces *interfaces,
 	struct fw_readback *out) {
-	const struct content *content = ruleset->content;
-	const struct fw_dump *dump = &content->dump;
 	fw_space universe = fw_space_universe(spaces, (unsigned)interfaces->count + 2);
 	uint32_t mark = fw_spaces_mark(spaces);
-	struct fw_rb_chain *chains = FW_ARENA_ARRAY(arena, struct fw_rb_chain, dump->chain_count);
-	struct fw_rb_program program = {chains, dump->chain_count};
-	struct fw_lowering lowering = {
-		.arena = arena,
+	struct task task = {.arena = arena,
 		.spaces = spaces,
-		.dump = dump,
-		.interfaces = interfaces,
-		.indices = content->indices,
-		.index_count = content->index_count,
-		.lookups = FW_ARENA_ARRAY(arena, struct fw_lookup *, dump->set_count),
-	};
-	struct fw_readback result = {
-		.unknowns = content->unknowns,
-		.unknown_count = content->unknown_count,
-		.remarks = content->remarks,
-		.remark_count = content->remark_count,
-	};
+		.universe = universe,
+		.content = ruleset->content,
+		.interfaces = interfaces};
+	struct fw_readback result;
 
-	for (size_t i = 0; i < dump->chain_count && !spaces->exhausted; i++) {
-		lower_chain(&lowering, &dump->chains[i], &chains[i], &result);
+	if (!lower_assuming(&task, 0, &result)) {
+		return false;
 	}
-	if (spaces->exhausted || !fw_rb_run(arena, spaces, universe, &program, &result)) {
+	struct fw_rb_assuming assuming = {
+		lower_assuming, &task, task.asks_source, task.asks_destination};
+	bool asks = task.asks_source != NULL || task.asks_destination != NULL;
+	if (asks && !fw_rb_assume(arena, spaces, &assuming, &result)) {
 		return false;
 	}
 	fw_rb_release(arena, spaces, mark, &result);
@@ -458,16 +592,13 @@ static bool lower(const struct fw_ruleset *ruleset, struct fw_arena *arena,
 #define KEEP(reading, vec)                                                                         \
 	fw_rb_copy((reading)->arena, (vec)->items, (vec)->count, sizeof(*(vec)->items))
 
-bool fw_read_nftables(
-	struct fw_arena *arena, struct fw_ruleset *out, bool *out_opaque, struct fw_diags *diags) {
-	struct fw_netlink netlink FW_AUTO(fw_netlink_close) = {0};
+bool fw_dump_ruleset(struct fw_arena *arena, struct fw_dump_link *link, bool apart,
+	struct fw_ruleset *out, bool *out_opaque, struct fw_diags *diags) {
 	struct content *content = FW_ARENA_NEW(arena, struct content);
 	FW_AUTO(reading_fini)
 	struct reading reading = {.arena = arena, .content = content};
-	struct fw_dump_link link = {send_to, receive_from, &netlink, 1};
 
-	if (!fw_netlink_open(&netlink, diags) ||
-		!fw_dump_read(arena, &link, &content->dump, diags)) {
+	if (!fw_dump_read(arena, link, &content->dump, diags)) {
 		return false;
 	}
 	fw_scan_rules(&content->dump);
@@ -475,7 +606,10 @@ bool fw_read_nftables(
 	for (size_t i = 0; i < content->dump.table_count; i++) {
 		note_table(&reading, &content->dump.tables[i]);
 	}
-	find_interfaces(&reading);
+	for (size_t i = 0; i < content->dump.set_count; i++) {
+		note_set(&reading, &content->dump.sets[i]);
+	}
+	find_interfaces(&reading, apart);
 	content->indices = KEEP(&reading, &reading.indices);
 	content->index_count = reading.indices.count;
 	content->remarks = KEEP(&reading, &reading.remarks);
@@ -489,4 +623,13 @@ bool fw_read_nftables(
 		.lower = lower,
 	};
 	return true;
+}
+
+bool fw_read_nftables(struct fw_arena *arena, bool apart, struct fw_ruleset *out, bool *out_opaque,
+	struct fw_diags *diags) {
+	struct fw_netlink netlink FW_AUTO(fw_netlink_close) = {0};
+	struct fw_dump_link link = {send_to, receive_from, &netlink, 1};
+
+	return fw_netlink_open(&netlink, diags) &&
+	       fw_dump_ruleset(arena, &link, apart, out, out_opaque, diags);
 }

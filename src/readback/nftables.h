@@ -40,6 +40,10 @@ struct fw_dump_chain {
 	int32_t priority;
 	enum fw_dump_kind kind;
 	bool drops;
+	/** Of a base chain on devices; some may be known by the beginning of their names only. */
+	const char **devices;
+	size_t device_count;
+	bool more_devices;
 	const struct fw_dump_rule *rules;
 	size_t rule_count;
 };
@@ -69,6 +73,7 @@ struct fw_dump_set {
 	size_t field_count;
 	const struct nlattr *expressions; /* of each new element, NULL: none */
 	bool changes;			  /* packets add to it, or take away */
+	bool expires;			  /* some elements do, after a time */
 	const struct fw_dump_element *elements;
 	size_t element_count;
 };
@@ -116,6 +121,10 @@ enum { FW_DUMP_ATTEMPTS = 10 };
 /** False: an error is in the list. */
 bool fw_dump_read(struct fw_arena *arena, struct fw_dump_link *link, struct fw_dump *out,
 	struct fw_diags *diags);
+
+/** As fw_read_nftables, by that way. */
+bool fw_dump_ruleset(struct fw_arena *arena, struct fw_dump_link *link, bool apart,
+	struct fw_ruleset *out, bool *out_opaque, struct fw_diags *diags);
 
 /* ---- attributes ---- */
 
@@ -179,20 +188,42 @@ enum fw_part_kind {
 	FW_PART_CHOICES, /* one of a few, by a variable of the packet */
 	FW_PART_BYTES,	 /* always the same */
 	FW_PART_MAPPED,	 /* what a map says */
+	FW_PART_CLASSES, /* one of a few, of which packets tell no more than which it may be */
+};
+
+/** Packets that may have this in a register; surely, where no other class has them. */
+struct fw_class {
+	fw_space set;
+	uint8_t bytes[4];
+};
+
+struct fw_classes {
+	const struct fw_class *items; /* each packet that can be is in one at least */
+	size_t count;
+	const char *what; /* the match that asks for more than packets tell */
 };
 
 /** What a variable looks like in a register. */
 struct fw_choice {
 	uint16_t value;
 	uint8_t bytes[FW_VALUE_MAX];
-	bool other; /* an interface of which only is known which names it has not */
+	/*
+	 * Of an interface by name: only these first bytes are known, and that no longer begin has a
+	 * choice of its own, nor the whole; 0: all are.
+	 */
+	unsigned open;
+	bool other; /* an interface of which only is known which names, or numbers, it has not */
 };
 
 struct fw_choices {
 	enum fw_var var;
 	bool plain;		       /* as loaded: of one kind, by variable and length */
+	bool numbers;		       /* of one byte each, which is the value itself */
 	const struct fw_choice *items; /* sorted by value, each once */
 	size_t count;
+	/* Of interfaces: how long a name or number is, and why those may fit that are not known. */
+	unsigned size;
+	const char *vague;
 	uint8_t known[FW_VALUE_MAX]; /* bits that are understood */
 };
 
@@ -205,6 +236,7 @@ struct fw_part {
 	bool origin;	     /* a field of the packet that began the connection */
 	uint8_t mask[FW_VALUE_MAX], flip[FW_VALUE_MAX]; /* by byte of the part */
 	const struct fw_choices *choices;
+	const struct fw_classes *classes;
 	uint8_t bytes[FW_REGISTER_BYTES];
 	const struct fw_lookup *map;
 };
@@ -217,6 +249,7 @@ struct fw_registers {
 /** All bits of a field's bytes. */
 struct fw_part fw_part_field(enum fw_var var, unsigned size, unsigned from, unsigned length);
 struct fw_part fw_part_choices(const struct fw_choices *choices, unsigned length);
+struct fw_part fw_part_classes(const struct fw_classes *classes, unsigned length);
 struct fw_part fw_part_bytes(const uint8_t *bytes, unsigned length);
 struct fw_part fw_part_unknown(const char *what, unsigned length);
 
@@ -246,8 +279,15 @@ enum fw_part_answer { FW_PART_UNKNOWN, FW_PART_NEVER, FW_PART_ALWAYS, FW_PART_IN
 
 struct fw_intervals_found {
 	FW_VEC(struct fw_interval) list; /* sorted, disjoint */
-	bool perhaps_other;		 /* an interface that is not known may fit, too */
+	bool perhaps_other;		 /* interfaces that are not wholly known may fit, too */
 };
+
+/** Packets whose part of this kind is one of those that `fits` says. */
+struct fw_truth fw_classes_find(struct fw_spaces *spaces, const struct fw_classes *classes,
+	bool (*fits)(const struct fw_class *one, void *context), void *context);
+
+/** All interfaces that are not wholly known. */
+fw_space fw_choices_vague(struct fw_spaces *spaces, const struct fw_choices *choices);
 
 enum fw_part_answer fw_part_between(const struct fw_part *part, unsigned from, unsigned length,
 	const uint8_t *low, const uint8_t *high, struct fw_intervals_found *out);
@@ -258,6 +298,7 @@ enum fw_part_answer fw_part_between(const struct fw_part *part, unsigned from, u
 struct fw_lookup_group {
 	const struct fw_dump_element *element; /* one of them */
 	fw_space set;
+	fw_space perhaps; /* packets that may lead there, or elsewhere */
 };
 
 /** A set, looked up by what registers hold. */
@@ -301,6 +342,9 @@ struct fw_lowering {
 	size_t index_count;
 	struct fw_lookup **lookups; /* of each set of the dump */
 	const struct fw_choices *choices[FW_VAR_COUNT][FW_VALUE_MAX + 1]; /* by length */
+	FW_VEC(struct fw_rb_bypass) bypasses;
+	unsigned assumed; /* FW_RB_ASSUME_ */
+	const struct fw_place *asks_source, *asks_destination;
 };
 
 /** Adds what a rule of a chain does. */

@@ -202,6 +202,11 @@ static void take_header(
 	}
 }
 
+/* libmnl takes lengths of more than INT_MAX for negative ones. */
+static bool is_whole(const struct nlmsghdr *header, int rest) {
+	return mnl_nlmsg_ok(header, rest) && header->nlmsg_len <= (unsigned)rest;
+}
+
 /* Reads answers until the last one. EAGAIN: it has to be asked again. */
 static int receive(struct asking *asking, struct progress *progress) {
 	while (!progress->ended) {
@@ -220,7 +225,7 @@ static int receive(struct asking *asking, struct progress *progress) {
 		}
 		const struct nlmsghdr *header = (const void *)asking->buffer;
 		int rest = (int)length;
-		for (; mnl_nlmsg_ok(header, rest); header = mnl_nlmsg_next(header, &rest)) {
+		for (; is_whole(header, rest); header = mnl_nlmsg_next(header, &rest)) {
 			take_header(asking, progress, header);
 		}
 		progress->disturbed = progress->disturbed || rest > 0;
@@ -320,22 +325,48 @@ static enum fw_dump_kind kind_of(const struct nlattr *type) {
 	return strcmp(name, "nat") == 0 ? FW_DUMP_NAT : FW_DUMP_OTHER_KIND;
 }
 
+/* Names of devices, or with a kernel that knows them, beginnings of names. */
+static void take_devices(
+	struct asking *asking, const struct nlattr *hook, struct fw_dump_chain *chain) {
+	struct fw_attrs inner = fw_attrs_of(hook, NFTA_HOOK_MAX);
+	const struct nlattr *list = inner.at[NFTA_HOOK_DEVS], *one = NULL;
+	size_t count = inner.at[NFTA_HOOK_DEV] != NULL;
+
+	while ((one = next_nested(list, one)) != NULL) {
+		count++;
+	}
+	chain->devices = FW_ARENA_ARRAY(asking->arena, const char *, count);
+	if (inner.at[NFTA_HOOK_DEV] != NULL) {
+		chain->devices[chain->device_count++] = keep_text(asking, inner.at[NFTA_HOOK_DEV]);
+	}
+	while ((one = next_nested(list, one)) != NULL) {
+		if (mnl_attr_get_type(one) == NFTA_DEVICE_NAME) {
+			chain->devices[chain->device_count++] = keep_text(asking, one);
+		} else {
+			chain->more_devices = true;
+		}
+	}
+	chain->more_devices = chain->more_devices || inner.strange;
+}
+
 static void take_chain(struct asking *asking, uint8_t family, const struct fw_attrs *attrs) {
 	const struct nlattr *hook = attrs->at[NFTA_CHAIN_HOOK];
 	const struct nlattr *policy = attrs->at[NFTA_CHAIN_POLICY];
 	struct fw_attrs inner = fw_attrs_of(hook, NFTA_HOOK_MAX);
 
-	FW_VEC_ADD(&asking->chains,
-		(struct fw_dump_chain){
-			.table = find_table(asking, family, attrs->at[NFTA_CHAIN_TABLE]),
-			.name = keep_text(asking, attrs->at[NFTA_CHAIN_NAME]),
-			.handle = fw_attr_u64(attrs->at[NFTA_CHAIN_HANDLE]),
-			.base = hook != NULL,
-			.hook = fw_attr_u32(inner.at[NFTA_HOOK_HOOKNUM]),
-			.priority = (int32_t)fw_attr_u32(inner.at[NFTA_HOOK_PRIORITY]),
-			.kind = kind_of(attrs->at[NFTA_CHAIN_TYPE]),
-			.drops = policy != NULL && fw_attr_u32(policy) == 0,
-		});
+	struct fw_dump_chain chain = {
+		.table = find_table(asking, family, attrs->at[NFTA_CHAIN_TABLE]),
+		.name = keep_text(asking, attrs->at[NFTA_CHAIN_NAME]),
+		.handle = fw_attr_u64(attrs->at[NFTA_CHAIN_HANDLE]),
+		.base = hook != NULL,
+		.hook = fw_attr_u32(inner.at[NFTA_HOOK_HOOKNUM]),
+		.priority = (int32_t)fw_attr_u32(inner.at[NFTA_HOOK_PRIORITY]),
+		.kind = kind_of(attrs->at[NFTA_CHAIN_TYPE]),
+		.drops = policy != NULL && fw_attr_u32(policy) == 0,
+	};
+
+	take_devices(asking, hook, &chain);
+	FW_VEC_ADD(&asking->chains, chain);
 }
 
 static void take_object(struct asking *asking, uint8_t family, const struct fw_attrs *attrs) {
@@ -377,6 +408,7 @@ static void take_set(struct asking *asking, uint8_t family, const struct fw_attr
 	if (one != NULL) {
 		/* A list of one, so that there is one form only. */
 		size_t length = MNL_ATTR_HDRLEN + MNL_ALIGN(one->nla_len);
+		asking->bad = asking->bad || length > UINT16_MAX;
 		struct nlattr *list = fw_arena_alloc(asking->arena, length);
 		list->nla_len = (uint16_t)length;
 		memcpy(mnl_attr_get_payload(list), one, one->nla_len);
@@ -457,7 +489,9 @@ static void take_element(struct asking *asking, const struct nlattr *nested) {
 	struct fw_attrs attrs = fw_attrs_of(nested, NFTA_SET_ELEM_MAX);
 	struct fw_dump_element element = {.flags = fw_attr_u32(attrs.at[NFTA_SET_ELEM_FLAGS])};
 	uint32_t length = asking->set->key_length, end_length = length;
+	uint32_t known = NFT_SET_ELEM_INTERVAL_END | NFT_SET_ELEM_CATCHALL;
 
+	asking->set->expires = asking->set->expires || attrs.at[NFTA_SET_ELEM_EXPIRATION] != NULL;
 	element.key = keep_value(asking, attrs.at[NFTA_SET_ELEM_KEY], &length);
 	element.key_end = keep_value(asking, attrs.at[NFTA_SET_ELEM_KEY_END], &end_length);
 	if (attrs.at[NFTA_SET_ELEM_DATA] != NULL) {
@@ -470,6 +504,7 @@ static void take_element(struct asking *asking, const struct nlattr *nested) {
 			   is_stateful_alone(attrs.at[NFTA_SET_ELEM_EXPR]);
 	element.broken = length != asking->set->key_length ||
 			 end_length != asking->set->key_length || attrs.strange ||
+			 (element.flags & ~known) != 0 ||
 			 (element.key == NULL && (element.flags & NFT_SET_ELEM_CATCHALL) == 0);
 	FW_VEC_ADD(&asking->elements, element);
 }

@@ -34,21 +34,32 @@ static void set_number(struct fw_choices *choices, struct fw_choice *items, uint
 		length == 1 ? (const void *)&small : (const void *)&number, length);
 }
 
+enum { NO_INDEX = 0 };
+
 static uint32_t index_of(const struct fw_lowering *lowering, const char *name) {
 	for (size_t i = 0; i < lowering->index_count; i++) {
 		if (strcmp(lowering->indices[i].name, name) == 0) {
 			return lowering->indices[i].index;
 		}
 	}
-	return UINT32_MAX; /* there is no such interface now */
+	return NO_INDEX;
 }
 
+/* Which number an interface gets that is not there now, nobody knows. */
 static void set_interface(const struct fw_lowering *lowering, struct fw_choices *choices,
 	struct fw_choice *items, uint16_t value, const char *name, size_t length) {
+	size_t known = strnlen(name, length);
+	struct fw_choice *choice = &items[choices->count];
+
 	if (length == sizeof(uint32_t)) {
-		set_number(choices, items, value, index_of(lowering, name), length);
+		uint32_t index = index_of(lowering, name);
+		set_number(choices, items, value, index, length);
+		choice->other = index == NO_INDEX;
+	} else if (known > 1 && name[known - 1] == '*') {
+		set_choice(choices, items, value, name, known - 1);
+		choice->open = (unsigned)known - 1;
 	} else {
-		set_choice(choices, items, value, name, strnlen(name, length));
+		set_choice(choices, items, value, name, known);
 	}
 }
 
@@ -56,6 +67,9 @@ static void set_interfaces(const struct fw_lowering *lowering, struct fw_choices
 	struct fw_choice *items, size_t length) {
 	const struct fw_rb_interfaces *interfaces = lowering->interfaces;
 
+	choices->size = (unsigned)length;
+	choices->vague = length == sizeof(uint32_t) ? "the number of an interface that is not there"
+						    : "names of interfaces by their beginning";
 	set_choice(choices, items, 0, NULL, 0);
 	set_interface(lowering, choices, items, 1, "lo", length);
 	for (size_t i = 0; i < interfaces->count; i++) {
@@ -132,6 +146,7 @@ static struct fw_part choose(struct fw_running *run, enum fw_var var, unsigned l
 	case FW_VAR_PORT:
 	case FW_VAR_FLAGS:
 	case FW_VAR_HOP_LIMIT:
+		choices->numbers = true;
 		for (uint16_t i = 0; i <= UINT8_MAX; i++) {
 			set_number(choices, items, i, i, 1);
 		}
@@ -157,10 +172,20 @@ void fw_run_meta(struct fw_running *run, const struct fw_attrs *attrs) {
 	uint32_t key = fw_attr_u32(attrs->at[NFTA_META_KEY]);
 
 	if (to == NULL) {
-		/* Marks and their like, which matter where something asks for them. */
+		/* Marks and their like matter where something asks for them. */
+		if (key != NFT_META_MARK && key != NFT_META_PRIORITY && key != NFT_META_NFTRACE &&
+			key != NFT_META_SECMARK) {
+			fw_rule_mystify(run, "a change of the packet");
+		}
 		return;
 	}
+	if (key == NFT_META_NFPROTO && run->chain->table->family == NFPROTO_NETDEV) {
+		key = NFT_META_PRIORITY; /* there it is the device's, and tells nothing */
+	}
 	switch (key) {
+	case NFT_META_PKTTYPE:
+		fw_rule_load(run, to, fw_class_link_type(run));
+		break;
 	case NFT_META_IIFNAME:
 		fw_rule_load(run, to, choose(run, FW_VAR_IN, 16));
 		break;
@@ -190,7 +215,6 @@ void fw_run_meta(struct fw_running *run, const struct fw_attrs *attrs) {
 			[NFT_META_SKUID] = "skuid",
 			[NFT_META_SKGID] = "skgid",
 			[NFT_META_RTCLASSID] = "rtclassid",
-			[NFT_META_PKTTYPE] = "pkttype",
 			[NFT_META_CPU] = "cpu",
 			[NFT_META_IIFGROUP] = "iifgroup",
 			[NFT_META_OIFGROUP] = "oifgroup",
@@ -218,8 +242,10 @@ void fw_run_ct(struct fw_running *run, const struct fw_attrs *attrs) {
 	bool first = direction != NULL && fw_attr_u8(direction) == IP_CT_DIR_ORIGINAL;
 
 	if (to == NULL) {
-		if (key == NFT_CT_ZONE) {
-			fw_rule_mystify(run, "a zone of connection tracking");
+		if (key != NFT_CT_MARK && key != NFT_CT_SECMARK && key != NFT_CT_LABELS &&
+			key != NFT_CT_EVENTMASK) {
+			fw_rule_mystify(run, key == NFT_CT_ZONE ? "a zone of connection tracking"
+								: "a change of the connection");
 		}
 		return;
 	}
@@ -229,11 +255,15 @@ void fw_run_ct(struct fw_running *run, const struct fw_attrs *attrs) {
 			run, fw_truth_is(fw_space_interval(fw_rule_spaces(run), FW_VAR_TRACKING,
 				     fw_value(FW_TRACKING_NEW), fw_value(FW_TRACKING_RELATED))));
 	}
-	if (key == NFT_CT_DST && run->chain->table->family != NFPROTO_INET) {
-		key = run->chain->table->family == NFPROTO_IPV4 ? NFT_CT_DST_IP : NFT_CT_DST_IP6;
+	if (key == NFT_CT_DST && run->chain->table->family == NFPROTO_IPV4) {
+		key = NFT_CT_DST_IP;
+	} else if (key == NFT_CT_DST && run->chain->table->family == NFPROTO_IPV6) {
+		key = NFT_CT_DST_IP6;
 	}
 	if (key == NFT_CT_STATE) {
 		fw_rule_load(run, to, choose(run, FW_VAR_TRACKING, 4));
+	} else if (key == NFT_CT_DIRECTION) {
+		fw_rule_load(run, to, fw_class_direction(run));
 	} else if (key == NFT_CT_STATUS) {
 		fw_rule_load(run, to, choose(run, FW_VAR_TRANSLATED, 4));
 	} else if (first && (key == NFT_CT_DST_IP || key == NFT_CT_DST_IP6)) {
@@ -247,7 +277,6 @@ void fw_run_ct(struct fw_running *run, const struct fw_attrs *attrs) {
 		fw_rule_load(run, to, part);
 	} else {
 		static const char *const names[] = {
-			[NFT_CT_DIRECTION] = "direction",
 			[NFT_CT_MARK] = "mark",
 			[NFT_CT_SECMARK] = "secmark",
 			[NFT_CT_EXPIRATION] = "expiration",
@@ -265,40 +294,63 @@ void fw_run_ct(struct fw_running *run, const struct fw_attrs *attrs) {
 	}
 }
 
+/* Addresses by what they are to the machine; what is asked of routes is not known. */
+void fw_run_fib(struct fw_running *run, const struct fw_attrs *attrs) {
+	uint32_t flags = fw_attr_u32(attrs->at[NFTA_FIB_FLAGS]);
+	uint32_t address = flags & (NFTA_FIB_F_SADDR | NFTA_FIB_F_DADDR);
+	bool by_device = (flags & (NFTA_FIB_F_IIF | NFTA_FIB_F_OIF)) != 0;
+	uint32_t understood = address | NFTA_FIB_F_IIF | NFTA_FIB_F_OIF | NFTA_FIB_F_MARK;
+
+	if (fw_attr_u32(attrs->at[NFTA_FIB_RESULT]) == NFT_FIB_RESULT_ADDRTYPE &&
+		(flags & ~understood) == 0 &&
+		(address == NFTA_FIB_F_SADDR || address == NFTA_FIB_F_DADDR)) {
+		fw_rule_load(run, attrs->at[NFTA_FIB_DREG],
+			fw_class_address_type(run,
+				address == NFTA_FIB_F_SADDR ? FW_VAR_SOURCE : FW_VAR_DESTINATION,
+				by_device));
+	} else {
+		fw_rule_load(run, attrs->at[NFTA_FIB_DREG],
+			fw_part_unknown("the match 'fib'", FW_RULE_ANYTHING));
+	}
+}
+
+/* What a field of a header is like. */
+enum field_kind { BY_INTERVAL, BY_CHOICES /* one of 256 */, NEXT_HEADER };
+
 /* A field of a header that packets are told apart by. */
 struct field {
 	unsigned at, size;
 	enum fw_var var;
-	bool choices; /* one of 256, else by interval */
+	enum field_kind kind;
 };
 
 static const struct field ipv4_fields[] = {
-	{9, 1, FW_VAR_PROTOCOL, true},
-	{12, 4, FW_VAR_SOURCE, false},
-	{16, 4, FW_VAR_DESTINATION, false},
+	{9, 1, FW_VAR_PROTOCOL, BY_CHOICES},
+	{12, 4, FW_VAR_SOURCE, BY_INTERVAL},
+	{16, 4, FW_VAR_DESTINATION, BY_INTERVAL},
 	{0},
 };
-/* Not the next header, as others may stand before the protocol's. */
 static const struct field ipv6_fields[] = {
-	{7, 1, FW_VAR_HOP_LIMIT, true},
-	{8, 16, FW_VAR_SOURCE, false},
-	{24, 16, FW_VAR_DESTINATION, false},
+	{6, 1, FW_VAR_PROTOCOL, NEXT_HEADER},
+	{7, 1, FW_VAR_HOP_LIMIT, BY_CHOICES},
+	{8, 16, FW_VAR_SOURCE, BY_INTERVAL},
+	{24, 16, FW_VAR_DESTINATION, BY_INTERVAL},
 	{0},
 };
 static const struct field tcp_fields[] = {
-	{0, 2, FW_VAR_SOURCE_PORT, false},
-	{2, 2, FW_VAR_PORT, false},
-	{13, 1, FW_VAR_FLAGS, true},
+	{0, 2, FW_VAR_SOURCE_PORT, BY_INTERVAL},
+	{2, 2, FW_VAR_PORT, BY_INTERVAL},
+	{13, 1, FW_VAR_FLAGS, BY_CHOICES},
 	{0},
 };
 static const struct field port_fields[] = {
-	{0, 2, FW_VAR_SOURCE_PORT, false},
-	{2, 2, FW_VAR_PORT, false},
+	{0, 2, FW_VAR_SOURCE_PORT, BY_INTERVAL},
+	{2, 2, FW_VAR_PORT, BY_INTERVAL},
 	{0},
 };
 static const struct field icmp_fields[] = {
-	{0, 1, FW_VAR_SOURCE_PORT, true},
-	{1, 1, FW_VAR_PORT, true},
+	{0, 1, FW_VAR_SOURCE_PORT, BY_CHOICES},
+	{1, 1, FW_VAR_PORT, BY_CHOICES},
 	{0},
 };
 static const struct field no_fields[] = {{0}};
@@ -333,8 +385,14 @@ static struct fw_part part_at(
 		}
 		unsigned from = at - fields->at;
 		unsigned some = fields->size - from < length ? fields->size - from : length;
-		return fields->choices ? choose(run, fields->var, 1)
-				       : fw_part_field(fields->var, fields->size, from, some);
+		switch (fields->kind) {
+		case BY_CHOICES:
+			return choose(run, fields->var, 1);
+		case NEXT_HEADER:
+			return fw_class_next_header(run);
+		case BY_INTERVAL:
+			return fw_part_field(fields->var, fields->size, from, some);
+		}
 	}
 	return fw_part_unknown("a field of a header", 1);
 }

@@ -134,7 +134,8 @@ void fw_run_byteorder(struct fw_running *run, const struct fw_attrs *attrs) {
 	const uint16_t one = 1;
 	bool little = *(const uint8_t *)&one == 1;
 
-	if (size == 0 || from + length > FW_REGISTER_BYTES || to + length > FW_REGISTER_BYTES) {
+	if (size == 0 || length > FW_REGISTER_BYTES || from + length > FW_REGISTER_BYTES ||
+		to + length > FW_REGISTER_BYTES) {
 		fw_rule_load(run, attrs->at[NFTA_BYTEORDER_DREG],
 			fw_part_unknown("another byte order", FW_RULE_ANYTHING));
 		return;
@@ -152,7 +153,7 @@ static const struct fw_lookup *look_up(struct fw_running *run, const struct nlat
 		fw_dump_find(lowering->dump, FW_DUMP_SET, run->chain->table, fw_attr_text(name), 0);
 	unsigned at = fw_register_at(fw_attr_u32(reg));
 
-	if (set == NULL || at + set->key_length > FW_REGISTER_BYTES) {
+	if (set == NULL || set->key_length > FW_REGISTER_BYTES - at) {
 		*out_what = "a set that is not there";
 		return NULL;
 	}
@@ -166,6 +167,34 @@ static const struct fw_lookup *look_up(struct fw_running *run, const struct nlat
 		&lowering->lookups[set - lowering->dump->sets], &run->registers, at, out_what);
 }
 
+/* What a key that packets may have leads to; or, where no key is known, what any would. */
+static void doubt_verdicts(struct fw_running *run, const struct fw_lookup *lookup) {
+	bool told = false;
+
+	for (size_t i = 0; i < lookup->group_count; i++) {
+		const struct fw_lookup_group *group = &lookup->groups[i];
+		struct fw_rb_rule rule = {.perhaps = lookup->found.what};
+		if (group->perhaps == FW_SPACE_EMPTY) {
+			continue;
+		}
+		told = true;
+		rule.perhaps = rule.perhaps != NULL ? rule.perhaps : "a verdict map";
+		if (group->element->has_verdict &&
+			fw_rule_action(run, group->element->verdict, group->element->chain,
+				&rule.action, &rule.chain)) {
+			fw_rule_guess(run, rule, group->perhaps);
+		} else {
+			fw_rule_unknown(run,
+				fw_space_intersect(fw_rule_spaces(run), fw_rule_settle(run).most,
+					group->perhaps),
+				rule.perhaps);
+		}
+	}
+	if (!told) {
+		fw_rule_doubt(run, &lookup->found);
+	}
+}
+
 /* Each key has a verdict. Those that say to go on do so within the rule. */
 static void run_verdicts(struct fw_running *run, const struct fw_lookup *lookup) {
 	struct fw_rb_case *cases =
@@ -173,7 +202,7 @@ static void run_verdicts(struct fw_running *run, const struct fw_lookup *lookup)
 	struct fw_truth onwards = fw_truth_is(FW_SPACE_EMPTY);
 	size_t count = 0;
 
-	fw_rule_doubt(run, &lookup->found);
+	doubt_verdicts(run, lookup);
 	for (size_t i = 0; i < lookup->group_count; i++) {
 		const struct fw_dump_element *element = lookup->groups[i].element;
 		struct fw_rb_case one = {.set = lookup->groups[i].set};
@@ -184,8 +213,11 @@ static void run_verdicts(struct fw_running *run, const struct fw_lookup *lookup)
 					fw_rule_spaces(run), fw_rule_settle(run).most, one.set),
 				"a verdict of another kind");
 		} else if (element->verdict == NFT_CONTINUE) {
-			onwards = fw_truth_is(
-				fw_space_union(fw_rule_spaces(run), onwards.yes, one.set));
+			onwards.yes = fw_space_union(fw_rule_spaces(run), onwards.yes, one.set);
+			onwards.most = fw_space_union(fw_rule_spaces(run), onwards.most,
+				fw_space_union(
+					fw_rule_spaces(run), one.set, lookup->groups[i].perhaps));
+			onwards.what = lookup->found.what;
 		} else if (one.action != FW_RB_CONTINUE) {
 			cases[count++] = one;
 		}
@@ -195,7 +227,7 @@ static void run_verdicts(struct fw_running *run, const struct fw_lookup *lookup)
 			run, (struct fw_rb_rule){
 				     .action = FW_RB_CASES, .cases = cases, .case_count = count});
 	}
-	run->ended = onwards.yes == FW_SPACE_EMPTY;
+	run->ended = onwards.most == FW_SPACE_EMPTY;
 	fw_rule_require(run, onwards);
 }
 
@@ -231,7 +263,7 @@ void fw_run_lookup(struct fw_running *run, const struct fw_attrs *attrs) {
 	if (part != NULL && part->origin) {
 		judge(run, at, found);
 	} else {
-		fw_rule_require_later(run, found);
+		fw_rule_require_later(run, found, to != NULL ? lookup : NULL);
 	}
 	if (to != NULL) {
 		struct fw_part mapped = {
@@ -347,6 +379,10 @@ void fw_run_dynset(struct fw_running *run, const struct fw_attrs *attrs) {
 	while (fw_expression_next(list, &last, &expression)) {
 		run_each(run, &expression, per_source);
 	}
+	if (run->rate.count == 0 &&
+		fw_attr_u32(attrs->at[NFTA_DYNSET_OP]) != NFT_DYNSET_OP_DELETE) {
+		fw_rule_require(run, fw_truth_unknown("a set that may be full"));
+	}
 }
 
 void fw_run_objref(struct fw_running *run, const struct fw_attrs *attrs) {
@@ -358,7 +394,8 @@ void fw_run_objref(struct fw_running *run, const struct fw_attrs *attrs) {
 	if (attrs->at[NFTA_OBJREF_SET_NAME] != NULL) {
 		const struct fw_lookup *lookup = look_up(run, attrs->at[NFTA_OBJREF_SET_NAME],
 			attrs->at[NFTA_OBJREF_SET_SREG], &set, &what);
-		fw_rule_require_later(run, lookup == NULL ? fw_truth_unknown(what) : lookup->found);
+		fw_rule_require_later(
+			run, lookup == NULL ? fw_truth_unknown(what) : lookup->found, NULL);
 		type = set == NULL ? NFT_OBJECT_UNSPEC : set->object_type;
 	}
 	switch (type) {
@@ -376,8 +413,15 @@ void fw_run_objref(struct fw_running *run, const struct fw_attrs *attrs) {
 		}
 		break;
 	}
+	case NFT_OBJECT_QUOTA:
+	case NFT_OBJECT_CONNLIMIT:
+		fw_rule_require(
+			run, fw_truth_unknown(type == NFT_OBJECT_QUOTA ? "the match 'quota'"
+								       : "the match 'connlimit'"));
+		return;
 	default:
-		break;
+		fw_rule_mystify(run, "an object of another kind");
+		return;
 	}
-	fw_rule_require(run, fw_truth_unknown("an object of another kind"));
+	fw_rule_require(run, fw_truth_unknown("a limit by a map"));
 }

@@ -77,6 +77,15 @@ static const char *why_no_value(const struct fw_running *run, const struct nlatt
 		       : "a translation to several addresses, or to one of the packet's";
 }
 
+/* Nobody knows what it is translated to. */
+static void translate_somehow(struct fw_running *run, const struct nat *nat, const char *what) {
+	fw_rule_guess(run,
+		(struct fw_rb_rule){.action = FW_RB_REWRITE,
+			.rewrite = {.source = nat->source, .family = nat->family},
+			.perhaps = what},
+		FW_SPACE_ALL);
+}
+
 static void translate_one(
 	struct fw_running *run, const struct nat *nat, const struct fw_lookup_group *group) {
 	struct fw_rb_rule rule = {
@@ -91,7 +100,7 @@ static void translate_one(
 		const uint8_t *bytes =
 			value_of(run, nat->address, nat->family == FW_IPV4 ? 4 : 16, group);
 		if (bytes == NULL) {
-			fw_rule_mystify(run, why_no_value(run, nat->address[0]));
+			translate_somehow(run, nat, why_no_value(run, nat->address[0]));
 			return;
 		}
 		rule.rewrite.address = address_of(bytes, nat->family);
@@ -99,7 +108,7 @@ static void translate_one(
 	if (nat->port[0] != NULL) {
 		const uint8_t *bytes = value_of(run, nat->port, 2, group);
 		if (bytes == NULL || (bytes[0] == 0 && bytes[1] == 0)) {
-			fw_rule_mystify(run, "a translation to several ports");
+			translate_somehow(run, nat, "a translation to several ports");
 			return;
 		}
 		rule.rewrite.port = (uint16_t)(bytes[0] << 8 | bytes[1]);
@@ -117,11 +126,11 @@ static void translate(struct fw_running *run, const struct nat *nat) {
 
 	run->ended = true;
 	if ((nat->flags & ~harmless) != 0) {
-		fw_rule_mystify(run, "a translation of a special kind");
+		translate_somehow(run, nat, "a translation of a special kind");
 		return;
 	}
 	if (map != NULL && port_map != NULL && map != port_map) {
-		fw_rule_mystify(run, "a translation by two maps");
+		translate_somehow(run, nat, "a translation by two maps");
 		return;
 	}
 	map = map != NULL ? map : port_map;
@@ -129,7 +138,11 @@ static void translate(struct fw_running *run, const struct nat *nat) {
 		translate_one(run, nat, NULL);
 		return;
 	}
-	fw_rule_doubt(run, &map->found);
+	if (map->found.yes != map->found.most || map->found.what != NULL) {
+		translate_somehow(run, nat, map->found.what);
+		return;
+	}
+	fw_rule_forgo(run, map);
 	for (size_t i = 0; i < map->group_count; i++) {
 		translate_one(run, nat, &map->groups[i]);
 	}
@@ -148,7 +161,7 @@ void fw_run_nat(struct fw_running *run, const struct fw_attrs *attrs) {
 	};
 
 	if (nat.address[0] == NULL || nat.family == FW_FAMILY_NONE || attrs->strange) {
-		fw_rule_mystify(run, "a translation of the port alone");
+		translate_somehow(run, &nat, "a translation of the port alone");
 		run->ended = true;
 		return;
 	}

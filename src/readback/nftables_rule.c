@@ -33,14 +33,28 @@ void fw_rule_require(struct fw_running *run, struct fw_truth truth) {
 	run->match = fw_truth_and(fw_rule_spaces(run), &run->match, &truth);
 }
 
-void fw_rule_require_later(struct fw_running *run, struct fw_truth truth) {
-	FW_VEC_ADD(&run->late, truth);
+void fw_rule_require_later(
+	struct fw_running *run, struct fw_truth truth, const struct fw_lookup *lookup) {
+	struct fw_late late = {truth, lookup};
+
+	FW_VEC_ADD(&run->late, late);
+}
+
+void fw_rule_forgo(struct fw_running *run, const struct fw_lookup *lookup) {
+	size_t kept = 0;
+
+	for (size_t i = 0; i < run->late.count; i++) {
+		if (run->late.items[i].lookup != lookup) {
+			run->late.items[kept++] = run->late.items[i];
+		}
+	}
+	run->late.count = kept;
 }
 
 /* All that is asked for so far. */
 struct fw_truth fw_rule_settle(struct fw_running *run) {
 	for (size_t i = 0; i < run->late.count; i++) {
-		fw_rule_require(run, run->late.items[i]);
+		fw_rule_require(run, run->late.items[i].truth);
 	}
 	run->late.count = 0;
 	return run->match;
@@ -72,14 +86,29 @@ void fw_rule_doubt(struct fw_running *run, const struct fw_truth *found) {
 	}
 }
 
-static void add_rule(struct fw_running *run, struct fw_rb_rule rule, struct fw_truth match) {
-	const char *what = match.what != NULL ? match.what : "a match";
-
-	if (match.most != match.yes) {
-		fw_rule_unknown(
-			run, fw_space_subtract(fw_rule_spaces(run), match.most, match.yes), what);
+static void add_guess(
+	struct fw_running *run, struct fw_rb_rule rule, fw_space set, const char *what) {
+	if (set != FW_SPACE_EMPTY) {
+		rule.match = set;
+		rule.perhaps = what != NULL ? what : "a match";
+		rule.place = run->place;
+		FW_VEC_ADD(&run->out->list, rule);
 	}
-	if (match.yes != FW_SPACE_EMPTY) {
+}
+
+void fw_rule_guess(struct fw_running *run, struct fw_rb_rule rule, fw_space set) {
+	add_guess(run, rule, fw_space_intersect(fw_rule_spaces(run), fw_rule_settle(run).most, set),
+		rule.perhaps);
+}
+
+static void add_rule(struct fw_running *run, struct fw_rb_rule rule, struct fw_truth match) {
+	bool drops = rule.action == FW_RB_DROP || rule.action == FW_RB_REJECT;
+
+	add_guess(run, rule, fw_space_subtract(fw_rule_spaces(run), match.most, match.yes),
+		match.what);
+	if (run->over && !drops) {
+		add_guess(run, rule, match.yes, "something that happens beyond a limit only");
+	} else if (match.yes != FW_SPACE_EMPTY) {
 		rule.match = match.yes;
 		rule.place = run->place;
 		rule.rate = run->rate;
@@ -127,7 +156,7 @@ static void emit_by_origin(struct fw_running *run, struct fw_rb_rule rule, struc
 	if (rule.rewrite.original_count != 0) {
 		add_rule(run, rule, moved);
 	} else if (run->origin.most != FW_SPACE_EMPTY) {
-		fw_rule_unknown(run, moved.most, "the address that a connection first went to");
+		add_guess(run, rule, moved.most, "the address that a connection first went to");
 	}
 }
 
@@ -143,7 +172,8 @@ void fw_rule_emit_for(struct fw_running *run, struct fw_rb_rule rule, fw_space s
 
 	if (is_narrowed(run, match.most) ||
 		(run->rate.count != 0 && set != FW_SPACE_ALL && rule.action == FW_RB_REWRITE)) {
-		fw_rule_unknown(run, match.most, "a match behind a limit");
+		add_guess(run, rule, fw_space_intersect(fw_rule_spaces(run), match.most, set),
+			"a match behind a limit");
 		return;
 	}
 	match = fw_truth_and(fw_rule_spaces(run), &match, &also);
@@ -224,12 +254,37 @@ static void run_immediate(struct fw_running *run, const struct fw_attrs *attrs) 
 
 /* ---- all the others ---- */
 
-/* TCP options are written to fit a route: no packet goes another way for it. */
+/* TCP options are written to fit a route: no packet goes another way for it. What is read may be
+ * missing, and the rule ends then. */
 static void run_exthdr(struct fw_running *run, const struct fw_attrs *attrs) {
+	static const char what[] = "an option or an extension header";
+
 	if (attrs->at[NFTA_EXTHDR_DREG] != NULL) {
-		fw_rule_load(run, attrs->at[NFTA_EXTHDR_DREG],
-			fw_part_unknown("an option or an extension header", FW_RULE_ANYTHING));
+		fw_rule_require(run, fw_truth_unknown(what));
+		fw_rule_load(
+			run, attrs->at[NFTA_EXTHDR_DREG], fw_part_unknown(what, FW_RULE_ANYTHING));
+	} else {
+		fw_rule_require(run, fw_truth_is(fw_rule_is(run, FW_VAR_PROTOCOL, IPPROTO_TCP)));
 	}
+}
+
+/* From then on, packets of connections that it takes go round the chains, both ways. */
+static void run_flow(struct fw_running *run, const struct fw_attrs *attrs) {
+	struct fw_spaces *spaces = fw_rule_spaces(run);
+	static const char what[] = "a flow table";
+	fw_space set = FW_SPACE_EMPTY;
+	static const uint8_t taken[] = {IPPROTO_TCP, IPPROTO_UDP, IPPROTO_GRE};
+
+	(void)attrs;
+	for (size_t i = 0; i < FW_LENGTH(taken); i++) {
+		set = fw_space_union(spaces, set, fw_rule_is(run, FW_VAR_PROTOCOL, taken[i]));
+	}
+	set = fw_space_intersect(
+		spaces, set, fw_rule_is(run, FW_VAR_TRACKING, FW_TRACKING_ESTABLISHED));
+	FW_VEC_ADD(&run->lowering->bypasses,
+		(struct fw_rb_bypass){FW_RB_FORWARD, set, what, run->place});
+	/* For all that it does not take the rule ends. */
+	fw_rule_require(run, fw_truth_unknown(what));
 }
 
 /* What is loaded from somewhere that sets of packets know nothing of. */
@@ -239,7 +294,6 @@ struct loader {
 };
 
 static const struct loader loaders[] = {
-	{"fib", NFTA_FIB_DREG},
 	{"hash", NFTA_HASH_DREG},
 	{"numgen", NFTA_NG_DREG},
 	{"osf", NFTA_OSF_DREG},
@@ -309,6 +363,8 @@ static const struct {
 	{"dup", FW_ATTRS_MAX, run_nothing},
 	{"dynset", NFTA_DYNSET_MAX, fw_run_dynset},
 	{"exthdr", NFTA_EXTHDR_MAX, run_exthdr},
+	{"fib", NFTA_FIB_MAX, fw_run_fib},
+	{"flow_offload", NFTA_FLOW_MAX, run_flow},
 	{"immediate", NFTA_IMMEDIATE_MAX, run_immediate},
 	{"last", FW_ATTRS_MAX, run_nothing},
 	{"log", FW_ATTRS_MAX, run_nothing},
@@ -448,13 +504,16 @@ static void doubt(struct fw_rb_rules *out, size_t from) {
 	for (size_t i = from; i < out->list.count; i++) {
 		struct fw_rb_rule *rule = &out->list.items[i];
 		if (rule->unknown == NULL && rule->rate.count != 0) {
-			rule->unknown = "a match behind a limit";
+			rule->perhaps = "a match behind a limit";
+			rule->rate.count = 0;
 		}
 	}
 }
 
-static const char *const family_names[] = {
-	[NFPROTO_INET] = "inet", [NFPROTO_IPV4] = "ip", [NFPROTO_IPV6] = "ip6"};
+static const char *const family_names[] = {[NFPROTO_INET] = "inet",
+	[NFPROTO_IPV4] = "ip",
+	[NFPROTO_IPV6] = "ip6",
+	[NFPROTO_NETDEV] = "netdev"};
 
 static const char *family_name(uint8_t family) {
 	return family < FW_LENGTH(family_names) && family_names[family] != NULL

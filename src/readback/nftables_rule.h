@@ -21,6 +21,12 @@ enum fw_layout {
 	FW_LAYOUT_OTHER,
 };
 
+/** What a look into a large set asks for. */
+struct fw_late {
+	struct fw_truth truth;
+	const struct fw_lookup *lookup; /* or NULL */
+};
+
 /** A rule that is being run on all packets of one kind. */
 struct fw_running {
 	struct fw_lowering *lowering;
@@ -32,8 +38,8 @@ struct fw_running {
 	enum fw_layout layout;
 	struct fw_registers registers;
 	struct fw_truth match;
-	FW_VEC(struct fw_truth) late; /* of large sets: only if anything is left to match */
-	struct fw_truth origin;	      /* of the first destination of a connection */
+	FW_VEC(struct fw_late) late; /* of large sets: only if anything is left to match */
+	struct fw_truth origin;	     /* of the first destination of a connection */
 	enum fw_family origin_family;
 	bool asks_origin;
 	struct fw_rate rate; /* count 0: none so far */
@@ -54,13 +60,18 @@ const char *fw_rule_say(struct fw_running *run, const char *format, const char *
 fw_space fw_rule_is(struct fw_running *run, enum fw_var var, uint64_t value);
 void fw_rule_require(struct fw_running *run, struct fw_truth truth);
 /** The same, but not before it is needed. */
-void fw_rule_require_later(struct fw_running *run, struct fw_truth truth);
+void fw_rule_require_later(
+	struct fw_running *run, struct fw_truth truth, const struct fw_lookup *lookup);
+/** Not at all: all that follows asks for a key of the map anyway. */
+void fw_rule_forgo(struct fw_running *run, const struct fw_lookup *lookup);
 /** All that is asked for so far. */
 struct fw_truth fw_rule_settle(struct fw_running *run);
 /** What becomes of these packets is not known. */
 void fw_rule_unknown(struct fw_running *run, fw_space set, const char *what);
 /** Something that a rule does to all it matches, and what comes of it is not known. */
 void fw_rule_mystify(struct fw_running *run, const char *what);
+/** The rule perhaps does this, for the reason it tells, to packets of a set that match so far. */
+void fw_rule_guess(struct fw_running *run, struct fw_rb_rule rule, fw_space set);
 /** Packets that may be found, and where that would lead is not known. */
 void fw_rule_doubt(struct fw_running *run, const struct fw_truth *found);
 /** The rule does this to packets that match so far. */
@@ -76,8 +87,16 @@ bool fw_rule_action(struct fw_running *run, int32_t verdict, const char *chain,
 /** Loads a register that an attribute names. */
 void fw_rule_load(struct fw_running *run, const struct nlattr *reg, struct fw_part part);
 
+/** Packets by the type of an address: FW_VAR_SOURCE or FW_VAR_DESTINATION. `by_device`: whether it
+ * is that on one of the packet's interfaces. */
+struct fw_part fw_class_address_type(struct fw_running *run, enum fw_var var, bool by_device);
+struct fw_part fw_class_link_type(struct fw_running *run);
+struct fw_part fw_class_direction(struct fw_running *run);
+struct fw_part fw_class_next_header(struct fw_running *run);
+
 void fw_run_meta(struct fw_running *run, const struct fw_attrs *attrs);
 void fw_run_ct(struct fw_running *run, const struct fw_attrs *attrs);
+void fw_run_fib(struct fw_running *run, const struct fw_attrs *attrs);
 void fw_run_payload(struct fw_running *run, const struct fw_attrs *attrs);
 
 void fw_run_cmp(struct fw_running *run, const struct fw_attrs *attrs);

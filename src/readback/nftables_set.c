@@ -12,7 +12,14 @@
 
 #include <linux/netfilter/nf_tables.h>
 
-enum { KEY_MAX = FW_REGISTER_BYTES, UNIT = 4 };
+enum { KEY_MAX = FW_REGISTER_BYTES, UNIT = 4, ROWS_MAX = 1 << 21 };
+
+/* Kinds of sets that are understood. */
+enum {
+	KNOWN_FLAGS = NFT_SET_ANONYMOUS | NFT_SET_CONSTANT | NFT_SET_INTERVAL | NFT_SET_MAP |
+		      NFT_SET_TIMEOUT | NFT_SET_EVAL | NFT_SET_OBJECT | NFT_SET_CONCAT |
+		      NFT_SET_EXPR,
+};
 
 /* Some bytes of the key, and the part of the registers that is compared with them. */
 struct segment {
@@ -50,6 +57,7 @@ static enum fw_var var_of(const struct fw_part *part) {
 		return part->choices->var;
 	case FW_PART_NONE:
 	case FW_PART_BYTES:
+	case FW_PART_CLASSES:
 	case FW_PART_MAPPED:
 		break;
 	}
@@ -63,6 +71,8 @@ static const char *why_not(const struct fw_part *part) {
 	switch (part->kind) {
 	case FW_PART_NONE:
 		return part->what;
+	case FW_PART_CLASSES:
+		return part->classes->what;
 	case FW_PART_MAPPED:
 		return "a key out of a map";
 	case FW_PART_FIELD:
@@ -165,6 +175,10 @@ static bool find_intervals(struct rows *rows, const struct segment *segment, con
 /* All combinations of the intervals of each variable, from a variable on. */
 static void add_combinations(struct rows *rows, const struct fw_dump_element *element,
 	const struct fw_intervals_found *found, struct fw_interval *row, size_t at) {
+	if (rows->elements.count == ROWS_MAX) {
+		rows->what = "a set of too many combinations";
+		return;
+	}
 	if (at < rows->width) {
 		for (size_t i = 0; i < found[at].list.count; i++) {
 			row[at] = found[at].list.items[i];
@@ -386,14 +400,15 @@ static void make_groups(struct fw_arena *arena, const struct rows *rows, struct 
 			end++;
 		}
 		fw_space set = build(rows, order + i, end - i, 0);
-		groups[lookup->group_count++] = (struct fw_lookup_group){element, set};
+		groups[lookup->group_count++] =
+			(struct fw_lookup_group){element, set, FW_SPACE_EMPTY};
 		FW_VEC_ADD(&sets, set);
 		i = end;
 	}
 	fw_space all = fw_space_union_all(rows->spaces, sets.items, sets.count);
 	if (rest != NULL) {
-		groups[lookup->group_count++] =
-			(struct fw_lookup_group){rest, fw_space_complement(rows->spaces, all)};
+		groups[lookup->group_count++] = (struct fw_lookup_group){
+			rest, fw_space_complement(rows->spaces, all), FW_SPACE_EMPTY};
 		all = FW_SPACE_ALL;
 	}
 	lookup->groups = groups;
@@ -406,16 +421,73 @@ static void make_groups(struct fw_arena *arena, const struct rows *rows, struct 
 static void add_other(const struct rows *rows, struct fw_lookup *lookup) {
 	for (size_t i = 0; i < rows->width; i++) {
 		const struct fw_part *part = rows->segments[i].part;
-		if (part->kind != FW_PART_CHOICES || part->choices->count == 0 ||
-			!part->choices->items[part->choices->count - 1].other) {
+		if (part->kind != FW_PART_CHOICES || part->choices->vague == NULL) {
 			continue;
 		}
-		struct fw_addr other =
-			fw_value(part->choices->items[part->choices->count - 1].value);
 		lookup->found.most = fw_space_union(rows->spaces, lookup->found.most,
-			fw_space_interval(rows->spaces, rows->segments[i].var, other, other));
+			fw_choices_vague(rows->spaces, part->choices));
+		lookup->found.what = part->choices->vague;
 	}
-	lookup->found.what = "names of interfaces by their beginning";
+}
+
+/* ---- keys that packets do not tell for sure ---- */
+
+struct class_key {
+	const struct fw_dump_set *set;
+	const struct fw_dump_element *element; /* the only one that counts; NULL: any of them */
+};
+
+static bool has_key(const struct fw_class *one, void *context) {
+	const struct class_key *key = context;
+	const struct fw_dump_set *set = key->set;
+
+	if (key->element != NULL) {
+		return memcmp(one->bytes, key->element->key, set->key_length) == 0;
+	}
+	for (size_t i = 0; i < set->element_count; i++) {
+		if (memcmp(one->bytes, set->elements[i].key, set->key_length) == 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Whether the register is one part of that kind, and the set a list of its values. */
+static const struct fw_classes *classes_at(
+	const struct fw_dump_set *set, const struct fw_registers *registers, unsigned at) {
+	const struct fw_part *part = fw_registers_find(registers, at);
+
+	if (part == NULL || part->kind != FW_PART_CLASSES || part->at != at ||
+		part->length != set->key_length || set->changes ||
+		(set->flags & NFT_SET_INTERVAL) != 0) {
+		return NULL;
+	}
+	for (size_t i = 0; i < set->element_count; i++) {
+		const struct fw_dump_element *element = &set->elements[i];
+		if (element->broken || element->stateful || element->key == NULL) {
+			return NULL;
+		}
+	}
+	return part->classes;
+}
+
+static const struct fw_lookup *find_classes(struct fw_arena *arena, struct fw_spaces *spaces,
+	const struct fw_dump_set *set, const struct fw_classes *classes) {
+	struct fw_lookup *lookup = FW_ARENA_NEW(arena, struct fw_lookup);
+	struct fw_lookup_group *groups =
+		FW_ARENA_ARRAY(arena, struct fw_lookup_group, set->element_count);
+	struct class_key any = {set, NULL};
+
+	for (size_t i = 0; i < set->element_count; i++) {
+		struct class_key key = {set, &set->elements[i]};
+		struct fw_truth truth = fw_classes_find(spaces, classes, has_key, &key);
+		groups[i] = (struct fw_lookup_group){&set->elements[i], truth.yes,
+			fw_space_subtract(spaces, truth.most, truth.yes)};
+	}
+	lookup->groups = groups;
+	lookup->group_count = set->element_count;
+	lookup->found = fw_classes_find(spaces, classes, has_key, &any);
+	return lookup;
 }
 
 /* ---- looking up ---- */
@@ -489,9 +561,16 @@ const struct fw_lookup *fw_set_lookup(struct fw_arena *arena, struct fw_spaces *
 	const struct fw_dump_set *set, struct fw_lookup **known,
 	const struct fw_registers *registers, unsigned at, const char **out_what) {
 	FW_AUTO(rows_fini) struct rows rows = {.spaces = spaces, .set = set};
+	const struct fw_classes *classes = classes_at(set, registers, at);
+
+	if (classes != NULL) {
+		return find_classes(arena, spaces, set, classes);
+	}
 
 	if (set->changes) {
 		rows.what = "a set that packets change";
+	} else if ((set->flags & ~(uint32_t)KNOWN_FLAGS) != 0) {
+		rows.what = "a set of another kind";
 	} else if (set->key_length == 0 || set->key_length > KEY_MAX) {
 		rows.what = "a set with keys of this length";
 	} else {

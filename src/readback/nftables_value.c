@@ -51,6 +51,10 @@ struct fw_part fw_part_choices(const struct fw_choices *choices, unsigned length
 	return (struct fw_part){.kind = FW_PART_CHOICES, .length = length, .choices = choices};
 }
 
+struct fw_part fw_part_classes(const struct fw_classes *classes, unsigned length) {
+	return (struct fw_part){.kind = FW_PART_CLASSES, .length = length, .classes = classes};
+}
+
 struct fw_part fw_part_bytes(const uint8_t *bytes, unsigned length) {
 	struct fw_part part = {.kind = FW_PART_BYTES, .length = length};
 
@@ -131,13 +135,35 @@ const struct fw_part *fw_registers_find(const struct fw_registers *registers, un
 static struct fw_choices *copy_choices(struct fw_arena *arena, const struct fw_choices *from) {
 	struct fw_choices *copy = fw_rb_copy(arena, from, 1, sizeof(*copy));
 
-	copy->plain = false;
+	copy->plain = copy->numbers = false;
 	copy->items = fw_rb_copy(arena, from->items, from->count, sizeof(*from->items));
 	return copy;
 }
 
 static struct fw_choice *choice_of(struct fw_choices *choices, size_t i) {
 	return (struct fw_choice *)(uintptr_t)&choices->items[i];
+}
+
+static struct fw_classes *copy_classes(
+	struct fw_arena *arena, const struct fw_classes *from, struct fw_class **out_items) {
+	struct fw_classes *copy = fw_rb_copy(arena, from, 1, sizeof(*copy));
+
+	*out_items = fw_rb_copy(arena, from->items, from->count, sizeof(*from->items));
+	copy->items = *out_items;
+	return copy;
+}
+
+static const struct fw_classes *mask_classes(struct fw_arena *arena, const struct fw_part *part,
+	const uint8_t *mask, const uint8_t *flip) {
+	struct fw_class *items;
+	struct fw_classes *classes = copy_classes(arena, part->classes, &items);
+
+	for (size_t i = 0; i < classes->count; i++) {
+		for (unsigned j = 0; j < part->length; j++) {
+			items[i].bytes[j] = (uint8_t)((items[i].bytes[j] & mask[j]) ^ flip[j]);
+		}
+	}
+	return classes;
 }
 
 static struct fw_part mask_part(const struct fw_part *part, struct fw_arena *arena,
@@ -167,6 +193,9 @@ static struct fw_part mask_part(const struct fw_part *part, struct fw_arena *are
 		for (unsigned i = 0; i < part->length; i++) {
 			result.bytes[i] = (uint8_t)((part->bytes[i] & mask[i]) ^ flip[i]);
 		}
+		break;
+	case FW_PART_CLASSES:
+		result.classes = mask_classes(arena, part, mask, flip);
 		break;
 	case FW_PART_MAPPED:
 		result = fw_part_unknown("arithmetic on what a map says", part->length);
@@ -233,6 +262,11 @@ void fw_registers_turn(struct fw_registers *registers, struct fw_arena *arena, u
 	struct fw_part parts[FW_REGISTER_PARTS];
 	size_t count;
 
+	/* The kernel leaves alone what is less than a number. */
+	length -= length % size;
+	if (length == 0) {
+		return;
+	}
 	if (!take_parts(registers, from, length, parts, &count)) {
 		erase(registers, to, to + length);
 		return;
@@ -245,6 +279,12 @@ void fw_registers_turn(struct fw_registers *registers, struct fw_arena *arena, u
 				turn_bytes(choice_of(choices, j)->bytes, parts[i].length, size);
 			}
 			parts[i].choices = choices;
+		} else if (parts[i].kind == FW_PART_CLASSES && parts[i].length % size == 0) {
+			struct fw_class *items;
+			parts[i].classes = copy_classes(arena, parts[i].classes, &items);
+			for (size_t j = 0; j < parts[i].classes->count; j++) {
+				turn_bytes(items[j].bytes, parts[i].length, size);
+			}
 		} else if (parts[i].kind == FW_PART_BYTES && parts[i].length % size == 0) {
 			turn_bytes(parts[i].bytes, parts[i].length, size);
 		} else if (parts[i].kind != FW_PART_NONE) {
@@ -359,9 +399,62 @@ static enum fw_part_answer field_between(const struct fw_part *part, unsigned fr
 	return FW_PART_INTERVALS;
 }
 
-/* A name that is not known is none of those that are: so it is not `bytes`, if that is a name. */
-static bool is_name(const uint8_t *bytes, unsigned from, unsigned length) {
-	return from == 0 && (length == FW_VALUE_MAX || memchr(bytes, '\0', length) != NULL);
+/* How long the begin is that all bytes from low to high share, if any follow; 0: it is no such
+ * range. */
+static unsigned begin_of(const uint8_t *low, const uint8_t *high, unsigned length) {
+	unsigned known = length;
+
+	while (known > 0 && low[known - 1] == 0 && high[known - 1] == 0xff) {
+		known--;
+	}
+	return memcmp(low, high, known) == 0 ? known : 0;
+}
+
+/* Whether the interfaces that have these bytes have choices of their own, so that no other has. */
+static bool is_told(const struct fw_choices *choices, unsigned length, const uint8_t *low,
+	const uint8_t *high) {
+	unsigned begin = begin_of(low, high, length);
+	bool ends = choices->size == FW_VALUE_MAX && memchr(low, '\0', length) != NULL;
+	bool whole = begin == length && (length == choices->size || ends);
+
+	for (size_t i = 0; begin != 0 && i < choices->count; i++) {
+		const struct fw_choice *choice = &choices->items[i];
+		bool fits = choice->open != 0 ? choice->open == begin : whole && !choice->other;
+		if (fits && memcmp(choice->bytes, low, begin) == 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Whether an interface of which the begin of its name is known is one of those from low to high. */
+static enum fw_part_answer open_between(const struct fw_choices *choices,
+	const struct fw_choice *choice, unsigned length, const uint8_t *low, const uint8_t *high) {
+	unsigned compared = choice->open < length ? choice->open : length;
+	int above = memcmp(choice->bytes, low, compared);
+	int below = memcmp(choice->bytes, high, compared);
+
+	if (above < 0 || below > 0) {
+		return FW_PART_NEVER;
+	}
+	if ((above > 0 && below < 0) || compared == length ||
+		begin_of(low, high, length) == compared) {
+		return FW_PART_ALWAYS;
+	}
+	return is_told(choices, length, low, high) ? FW_PART_NEVER : FW_PART_UNKNOWN;
+}
+
+/* The same of any interface that is not wholly known. */
+static enum fw_part_answer vague_between(const struct fw_choices *choices,
+	const struct fw_choice *choice, unsigned from, unsigned length, const uint8_t *low,
+	const uint8_t *high) {
+	if (!choices->plain || from != 0) {
+		return FW_PART_UNKNOWN;
+	}
+	if (choice->open != 0) {
+		return open_between(choices, choice, length, low, high);
+	}
+	return is_told(choices, length, low, high) ? FW_PART_NEVER : FW_PART_UNKNOWN;
 }
 
 static bool is_known(const struct fw_choices *choices, unsigned from, unsigned length) {
@@ -380,15 +473,21 @@ static enum fw_part_answer choices_between(const struct fw_part *part, unsigned 
 	if (!is_known(choices, from, length)) {
 		return FW_PART_UNKNOWN;
 	}
+	if (choices->numbers) {
+		found(out, fw_value(low[0]), fw_value(high[0]));
+		return FW_PART_INTERVALS;
+	}
 	for (size_t i = 0; i < choices->count; i++) {
 		const struct fw_choice *choice = &choices->items[i];
-		if (choice->other) {
-			out->perhaps_other = !choices->plain || !is_name(low, from, length) ||
-					     memcmp(low, high, length) != 0;
-			continue;
-		}
-		if (memcmp(choice->bytes + from, low, length) < 0 ||
-			memcmp(choice->bytes + from, high, length) > 0) {
+		if (choice->other || choice->open != 0) {
+			enum fw_part_answer answer =
+				vague_between(choices, choice, from, length, low, high);
+			out->perhaps_other = out->perhaps_other || answer == FW_PART_UNKNOWN;
+			if (answer != FW_PART_ALWAYS) {
+				continue;
+			}
+		} else if (memcmp(choice->bytes + from, low, length) < 0 ||
+			   memcmp(choice->bytes + from, high, length) > 0) {
 			continue;
 		}
 		size_t count = out->list.count;
@@ -399,6 +498,20 @@ static enum fw_part_answer choices_between(const struct fw_part *part, unsigned 
 		}
 	}
 	return FW_PART_INTERVALS;
+}
+
+fw_space fw_choices_vague(struct fw_spaces *spaces, const struct fw_choices *choices) {
+	fw_space set = FW_SPACE_EMPTY;
+
+	for (size_t i = 0; i < choices->count; i++) {
+		const struct fw_choice *choice = &choices->items[i];
+		if (choice->other || choice->open != 0) {
+			struct fw_addr value = fw_value(choice->value);
+			set = fw_space_union(
+				spaces, set, fw_space_interval(spaces, choices->var, value, value));
+		}
+	}
+	return set;
 }
 
 enum fw_part_answer fw_part_between(const struct fw_part *part, unsigned from, unsigned length,
@@ -420,9 +533,43 @@ enum fw_part_answer fw_part_between(const struct fw_part *part, unsigned from, u
 			       : FW_PART_NEVER;
 	case FW_PART_NONE:
 	case FW_PART_MAPPED:
+	case FW_PART_CLASSES:
 		break;
 	}
 	return FW_PART_UNKNOWN;
+}
+
+/* ---- classes ---- */
+
+struct fw_truth fw_classes_find(struct fw_spaces *spaces, const struct fw_classes *classes,
+	bool (*fits)(const struct fw_class *one, void *context), void *context) {
+	fw_space *sets = fw_resize(NULL, classes->count + 1, sizeof(*sets));
+	size_t count = 0, others = classes->count;
+
+	for (size_t i = 0; i < classes->count; i++) {
+		const struct fw_class *one = &classes->items[i];
+		if (fits(one, context)) {
+			sets[count++] = one->set;
+		} else {
+			sets[--others] = one->set;
+		}
+	}
+	fw_space most = fw_space_union_all(spaces, sets, count);
+	fw_space other = fw_space_union_all(spaces, sets + others, classes->count - others);
+	free(sets);
+	return truth(fw_space_subtract(spaces, most, other), most, classes->what, NULL);
+}
+
+struct class_range {
+	const uint8_t *low, *high;
+	unsigned from, length;
+};
+
+static bool is_in_range(const struct fw_class *one, void *context) {
+	const struct class_range *range = context;
+
+	return memcmp(one->bytes + range->from, range->low, range->length) >= 0 &&
+	       memcmp(one->bytes + range->from, range->high, range->length) <= 0;
 }
 
 /* ---- comparing ---- */
@@ -435,6 +582,7 @@ static const char *why_unknown(const struct fw_part *part) {
 		return "a comparison with what a map says";
 	case FW_PART_FIELD:
 	case FW_PART_CHOICES:
+	case FW_PART_CLASSES:
 	case FW_PART_BYTES:
 		break;
 	}
@@ -462,6 +610,10 @@ static struct fw_truth part_between(struct fw_spaces *spaces, const struct fw_pa
 	struct fw_intervals_found intervals = {0};
 	struct fw_truth result = fw_truth_is(FW_SPACE_EMPTY);
 
+	if (part->kind == FW_PART_CLASSES) {
+		struct class_range range = {low, high, from, length};
+		return fw_classes_find(spaces, part->classes, is_in_range, &range);
+	}
 	switch (fw_part_between(part, from, length, low, high, &intervals)) {
 	case FW_PART_UNKNOWN:
 		result = fw_truth_unknown(why_unknown(part));
@@ -476,11 +628,9 @@ static struct fw_truth part_between(struct fw_spaces *spaces, const struct fw_pa
 		enum fw_var var = choices ? part->choices->var : part->var;
 		result = fw_truth_is(intervals_space(spaces, var, &intervals));
 		if (intervals.perhaps_other) {
-			const struct fw_choices *all = part->choices;
-			struct fw_addr other = fw_value(all->items[all->count - 1].value);
-			result.most = fw_space_union(
-				spaces, result.yes, fw_space_interval(spaces, var, other, other));
-			result.what = "names of interfaces by their beginning";
+			fw_space vague = fw_choices_vague(spaces, part->choices);
+			result = truth(result.yes, fw_space_union(spaces, result.yes, vague),
+				part->choices->vague, NULL);
 		}
 		break;
 	}

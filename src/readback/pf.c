@@ -22,29 +22,32 @@
  * What is assumed of pf itself:
  *
  * - Packets of a state pass in both directions, errors about them too: established and related, the
- *   policy's words, is what belongs to a state. Where packets that begin something pass without a
- *   state, and not all there can be in the other direction, it is an unknown whether answers pass.
+ *   policy's words, is what belongs to a state. Where all that is sent, or all that comes in,
+ *   passes and leaves no state, answers to it pass as beginnings do. Where some of it leaves none,
+ *   and not all there can be passes in the other direction, it is an unknown whether answers pass.
  * - Invalid is what a state refuses, by its own look at sequence numbers and the like; that is
  *   dropped, whatever rules say. Where everything passes without a state nothing is invalid.
  * - Untracked is not known to pf: such packets are judged as new ones.
  * - TCP begins with SYN. What else matches no state was picked up in mid-stream, and is taken to
  *   pass where SYN would: pf drops it then (flags S/SA) or may pass it, and no policy speaks of it.
- *   What passes with other flags where SYN would not is said as it is.
+ *   What passes with other flags where SYN would not is said as it is, and so is SYN beside others.
  * - A rate or a count of a rule lets packets pass up to it. The rate of a count is how fast states
  *   may come and go by their timeouts, as few as there may be.
  * - Fragments are put together first, and packets have no IP options, but for those that tell of
- *   multicast membership.
+ *   multicast membership: a rule that passes them drops them unless it has allow-opts, and no state
+ *   comes of it; pf drops them, too, where no rule matches. Some releases let them pass anyway,
+ *   which is a remark. They are not forwarded, and on loopback there are none.
  *
  * Some packets are not for rules to decide, or are none, and so are left out of what is compared:
  * neighbour discovery that comes in with another hop limit than 255, which the kernel drops; ICMP
  * in IPv6 and ICMPv6 in IPv4, which pf drops; what is forwarded to a multicast address or
- * 255.255.255.255, or from none; packets with the destination from which they are translated; and
- * neighbour advertisements and listener reports where they pass on some releases alone. What is
- * forwarded from or to lo0, which is nothing, is judged as on any other interface; a translated
- * packet that no rule makes is judged as one that was not translated.
+ * 255.255.255.255, or from none, or from or to lo0; packets with the destination from which they
+ * are translated; and neighbour advertisements and listener reports where they pass on some
+ * releases alone. A translated packet that no rule makes is judged as one that was not translated.
  */
 
 #include "readback/pf_lower.h"
+#include "readback/program.h"
 
 #include <netinet/in.h>
 #include <stdlib.h>
@@ -58,6 +61,8 @@ static void parser_fini(struct fw_pfr_parser *parser) {
 	fw_pfr_notes_fini(&parser->notes);
 	FW_VEC_FINI(&parser->rules->list);
 	FW_VEC_FINI(&parser->translations.list);
+	FW_VEC_FINI(&parser->binat_out.list);
+	FW_VEC_FINI(&parser->binat_in.list);
 	FW_VEC_FINI(&parser->tables);
 	FW_VEC_FINI(&parser->skipped);
 	FW_VEC_FINI(&parser->interfaces);
@@ -72,6 +77,27 @@ static void *keep(struct fw_arena *arena, const void *items, size_t count, size_
 	return copy;
 }
 #define KEEP(arena, vec) keep((arena), (vec)->items, (vec)->count, sizeof(*(vec)->items))
+
+/* The first that matches counts; what goes both ways comes before others on the way out, and behind
+ * them on the way in (pf_get_translation of pf.c). */
+static struct fw_pfr_ruleset translations(const struct fw_pfr_parser *parser) {
+	const struct fw_pfr_rules *parts[] = {
+		&parser->binat_out, &parser->translations, &parser->binat_in};
+	struct fw_pfr_rule *all;
+	size_t count = 0;
+
+	for (size_t i = 0; i < FW_LENGTH(parts); i++) {
+		count += parts[i]->list.count;
+	}
+	all = FW_ARENA_ARRAY(parser->arena, struct fw_pfr_rule, count);
+	count = 0;
+	for (size_t i = 0; i < FW_LENGTH(parts); i++) {
+		for (size_t j = 0; j < parts[i]->list.count; j++) {
+			all[count++] = parts[i]->list.items[j];
+		}
+	}
+	return (struct fw_pfr_ruleset){all, count};
+}
 
 static bool lower(const struct fw_ruleset *ruleset, struct fw_arena *arena,
 	struct fw_spaces *spaces, const struct fw_rb_interfaces *interfaces,
@@ -97,8 +123,7 @@ bool fw_read_pf(struct fw_arena *arena, enum fw_rb_dialect dialect, bool anchor,
 		.dialect = dialect,
 		.name = text->name,
 		.rules = {KEEP(arena, &rules.list), rules.list.count},
-		.translations = {KEEP(arena, &parser.translations.list),
-			parser.translations.list.count},
+		.translations = translations(&parser),
 		.tables = KEEP(arena, &parser.tables),
 		.table_count = parser.tables.count,
 		.skipped = KEEP(arena, &parser.skipped),
@@ -116,6 +141,67 @@ bool fw_read_pf(struct fw_arena *arena, enum fw_rb_dialect dialect, bool anchor,
 		.lower = lower,
 	};
 	return true;
+}
+
+/* ---- forgetting ---- */
+
+struct handles {
+	FW_VEC(fw_space *) list;
+};
+
+static void add_handles(struct handles *handles, fw_space *const *sets, size_t count) {
+	for (size_t i = 0; i < count; i++) {
+		FW_VEC_ADD(&handles->list, sets[i]);
+	}
+}
+
+static void add_hook_handles(struct handles *handles, struct fw_pfl_hook *hook) {
+	struct fw_pfl_verdicts *verdicts = &hook->verdicts;
+	fw_space *sets[] = {&hook->all, &hook->images, &verdicts->passed, &verdicts->stateless,
+		&verdicts->skipped, &verdicts->exactly, &verdicts->dropped, &verdicts->returned};
+
+	add_handles(handles, sets, FW_LENGTH(sets));
+	for (size_t i = 0; i < verdicts->rated.list.count; i++) {
+		FW_VEC_ADD(&handles->list, &verdicts->rated.list.items[i].set);
+	}
+}
+
+/* All that is known so far, but for what was before the mark. */
+static void find_handles(
+	struct fw_pfl_lowering *low, struct fw_pfl_hook *hooks, struct handles *handles) {
+	FW_VEC_ADD(&handles->list, &low->outside);
+	for (int hook = FW_RB_INPUT; hook < FW_RB_HOOK_COUNT; hook++) {
+		add_hook_handles(handles, &hooks[hook]);
+	}
+	for (size_t i = 0; i < low->decisions.count; i++) {
+		FW_VEC_ADD(&handles->list, &low->decisions.items[i].set);
+	}
+	for (size_t i = 0; i < low->rated.count; i++) {
+		FW_VEC_ADD(&handles->list, &low->rated.items[i].set);
+	}
+	for (size_t i = 0; i < low->rewrites.count; i++) {
+		FW_VEC_ADD(&handles->list, &low->rewrites.items[i].set);
+	}
+}
+
+/* What was on the way to what is known takes far more room. */
+static void forget(struct fw_pfl_lowering *low, struct fw_pfl_hook *hooks, uint32_t mark) {
+	struct handles handles = {0};
+
+	if (low->spaces->exhausted) {
+		return;
+	}
+	find_handles(low, hooks, &handles);
+	fw_space *kept = fw_resize(NULL, handles.list.count + 1, sizeof(*kept));
+	for (size_t i = 0; i < handles.list.count; i++) {
+		kept[i] = *handles.list.items[i];
+	}
+	fw_spaces_release(low->spaces, mark, kept, handles.list.count);
+	for (size_t i = 0; i < handles.list.count; i++) {
+		*handles.list.items[i] = kept[i];
+	}
+	free(kept);
+	FW_VEC_FINI(&handles.list);
 }
 
 /* ---- making sets ---- */
@@ -139,7 +225,7 @@ static void init(struct fw_pfl_lowering *low) {
 	};
 	static const int no_types[] = {-1}, neighbours[] = {133, 134, 135, 136, 137, -1};
 	struct fw_spaces *spaces = low->spaces;
-	enum { HOP_LIMIT = 255 };
+	enum { HOP_LIMIT = 255, LOOPBACK = 1 };
 
 	low->universe = fw_space_universe(spaces, low->last);
 	low->fresh = fw_pfl_either(low, fw_pfl_is(low, FW_VAR_TRACKING, FW_TRACKING_NEW),
@@ -156,8 +242,10 @@ static void init(struct fw_pfl_lowering *low) {
 		fw_pfr_icmp_space(spaces, no_types, neighbours));
 	far = fw_pfl_without(low, far, fw_pfl_is(low, FW_VAR_HOP_LIMIT, HOP_LIMIT));
 	far = fw_pfl_both(low, fw_pfl_hook_space(low, FW_RB_INPUT), far);
+	fw_space loopback = fw_pfl_either(
+		low, fw_pfl_is(low, FW_VAR_IN, LOOPBACK), fw_pfl_is(low, FW_VAR_OUT, LOOPBACK));
 	fw_space nowhere = fw_pfl_both(low, fw_pfl_hook_space(low, FW_RB_FORWARD),
-		fw_pfl_either(low, low->special, low->unspecified));
+		fw_pfl_either(low, loopback, fw_pfl_either(low, low->special, low->unspecified)));
 	low->outside = fw_pfl_both(
 		low, low->universe, fw_pfl_either(low, strange, fw_pfl_either(low, far, nowhere)));
 }
@@ -228,6 +316,7 @@ static bool lower(const struct fw_ruleset *ruleset, struct fw_arena *arena,
 	};
 	struct fw_pfl_hook hooks[FW_RB_HOOK_COUNT] = {0};
 	struct fw_readback result = {0};
+	uint32_t start = fw_spaces_mark(spaces);
 
 	low.scene = (struct fw_pfr_scene){
 		.arena = arena,
@@ -238,11 +327,17 @@ static bool lower(const struct fw_ruleset *ruleset, struct fw_arena *arena,
 	};
 	fw_pfr_make_tables(&low.scene);
 	init(&low);
+	uint32_t mark = fw_spaces_mark(spaces);
 	run_local(&low, FW_RB_INPUT, &hooks[FW_RB_INPUT]);
+	forget(&low, hooks, mark);
 	run_local(&low, FW_RB_OUTPUT, &hooks[FW_RB_OUTPUT]);
+	forget(&low, hooks, mark);
 	run_forward(&low, &hooks[FW_RB_FORWARD]);
+	forget(&low, hooks, mark);
 	fw_pfl_leave_out_translated(&low, &hooks[FW_RB_INPUT]);
 	fw_pfl_leave_out_translated(&low, &hooks[FW_RB_FORWARD]);
+	fw_pfl_find_unanswered(&low, &hooks[FW_RB_INPUT], &hooks[FW_RB_OUTPUT]);
+	fw_pfl_find_unanswered(&low, &hooks[FW_RB_OUTPUT], &hooks[FW_RB_INPUT]);
 	for (int hook = FW_RB_INPUT; hook < FW_RB_HOOK_COUNT; hook++) {
 		fw_pfl_add_hook(&low, &hooks[hook], &result);
 	}
@@ -259,6 +354,7 @@ static bool lower(const struct fw_ruleset *ruleset, struct fw_arena *arena,
 	for (int hook = FW_RB_INPUT; hook < FW_RB_HOOK_COUNT; hook++) {
 		fw_pfl_verdicts_fini(&hooks[hook].verdicts);
 	}
+	fw_rb_release(arena, spaces, start, &result);
 	*out = result;
 	return !spaces->exhausted;
 }

@@ -94,6 +94,8 @@ struct fw_pfr_side {
 	bool has_ports; /* then none of `ports` is no port at all */
 	const struct fw_ports *ports;
 	size_t port_count;
+	bool joined; /* they are fewer than the text has, as some touch */
+	bool plain;  /* the text has ports and ranges, and no operators */
 };
 
 struct fw_pfr_interface {
@@ -153,7 +155,8 @@ struct fw_pfr_rule {
 	bool never;	   /* matches nothing here: fragments */
 	bool passes;	   /* `rdr pass` */
 	bool negative;	   /* `no nat` */
-	bool without_opts; /* names what comes with IP options, and does not allow them */
+	bool both_ways;	   /* `nat` is of sources, and of destinations back */
+	bool without_opts; /* lets nothing pass that comes with IP options, and may match it */
 	bool has_state;	   /* says how it keeps a state */
 	bool has_flags;
 	uint8_t flags, flags_of;
@@ -220,7 +223,7 @@ struct fw_pfr_config {
 	size_t remark_count;
 };
 
-/* ---- reading: pf_parse.c, pf_rule.c, pf_elements.c ---- */
+/* ---- reading: pf_parse.c, pf_rule.c, pf_states.c, pf_elements.c ---- */
 
 struct fw_pfr_name; /* of a table or a tag, by hash */
 
@@ -238,11 +241,13 @@ struct fw_pfr_parser {
 	struct fw_pfr_notes notes;
 	struct fw_pfr_rules *rules; /* the innermost anchor's, or those of the whole */
 	struct fw_pfr_rules translations;
-	unsigned depth;		     /* of anchors */
-	unsigned nesting;	     /* of lists */
-	bool in_anchor;		     /* the whole text is an anchor's */
-	bool returns, bound;	     /* block-policy, state-policy */
-	struct fw_pfr_rule defaults; /* states */
+	struct fw_pfr_rules binat_out, binat_in; /* go before them, and behind */
+	unsigned depth;				 /* of anchors */
+	unsigned nesting;			 /* of lists */
+	size_t bounded;				 /* rules with bounds so far */
+	bool in_anchor;				 /* the whole text is an anchor's */
+	bool returns, bound;			 /* block-policy, state-policy */
+	struct fw_pfr_rule defaults;		 /* states */
 	bool timeouts;
 	struct fw_pfr_name *table_names, *tag_names;
 	FW_VEC(struct fw_pfr_table) tables;
@@ -296,6 +301,13 @@ bool fw_pfr_redirect(struct fw_pfr_parser *parser, struct fw_pfr_rule *rule, boo
 bool fw_pfr_rule_statement(struct fw_pfr_parser *parser, struct fw_slice word);
 /** One single rule for each combination where counts and rates tell them apart. */
 void fw_pfr_add_rule(struct fw_pfr_parser *parser, const struct fw_pfr_rule *rule);
+/** What follows `keep`, or with `keeps` false `no`: pf_states.c. */
+bool fw_pfr_state(struct fw_pfr_parser *parser, struct fw_pfr_rule *rule, bool keeps);
+/** What follows `max-pkt-rate`. */
+bool fw_pfr_packet_rate(struct fw_pfr_parser *parser, struct fw_pfr_rule *rule);
+/** Makes these a rule's bounds, if they bound anything; those that it has had are part of them. */
+void fw_pfr_set_bounds(
+	struct fw_pfr_parser *parser, struct fw_pfr_rule *rule, const struct fw_pfr_bounds *bounds);
 /** keep state's options, up to ")" or the end of the line. */
 bool fw_pfr_state_options(
 	struct fw_pfr_parser *parser, struct fw_pfr_rule *rule, const char *close);
@@ -328,13 +340,14 @@ struct fw_pfr_scene {
 /** Packets that a rule matches, whose source was translated as `nat` (or NULL) says. */
 struct fw_pfr_match fw_pfr_match(struct fw_pfr_scene *scene, const struct fw_pfr_rule *rule,
 	const struct fw_pfr_target *nat);
-/** The same in two parts, whose intersection it is: the destination, and all the rest. */
-struct fw_pfr_match fw_pfr_match_rest(struct fw_pfr_scene *scene, const struct fw_pfr_rule *rule,
-	const struct fw_pfr_target *nat);
-struct fw_pfr_match fw_pfr_match_destination(
-	struct fw_pfr_scene *scene, const struct fw_pfr_rule *rule);
+/** The same in two parts, whose intersection it is: one end's address and port, and all the rest.
+ */
+struct fw_pfr_match fw_pfr_match_but(struct fw_pfr_scene *scene, const struct fw_pfr_rule *rule,
+	enum fw_var end, const struct fw_pfr_target *nat);
+struct fw_pfr_match fw_pfr_match_end(struct fw_pfr_scene *scene, const struct fw_pfr_rule *rule,
+	enum fw_var end, const struct fw_pfr_target *nat);
 /** Whether two rules have the same rest; false may mean that it would be much to compare. */
-bool fw_pfr_same_rest(const struct fw_pfr_rule *a, const struct fw_pfr_rule *b);
+bool fw_pfr_same_but(const struct fw_pfr_rule *a, const struct fw_pfr_rule *b, enum fw_var end);
 /** Makes the sets of all tables, which stay as they are. */
 void fw_pfr_make_tables(struct fw_pfr_scene *scene);
 /** Packets that pf does not look at. */
@@ -346,6 +359,9 @@ fw_space fw_pfr_ranges(
 	struct fw_spaces *spaces, enum fw_var var, const struct fw_range *ranges, size_t count);
 /** ICMP and ICMPv6 of these types; each list ends with -1. */
 fw_space fw_pfr_icmp_space(struct fw_spaces *spaces, const int *v4, const int *v6);
+/** What tells of multicast membership, always with IP options. It is not forwarded, and on loopback
+ * nobody tells it. */
+fw_space fw_pfr_membership(struct fw_spaces *spaces);
 
 enum {
 	/* So many sets are made before those that nobody needs any more are forgotten. */
@@ -387,6 +403,7 @@ struct fw_pfr_streams {
 struct fw_pfr_hit {
 	const struct fw_pfr_rule *rule, *last; /* one rule, or all from one to another */
 	fw_space set;
+	bool for_options; /* passes others, and drops these for their IP options */
 };
 
 struct fw_pfr_hits {

@@ -192,24 +192,58 @@ static fw_space without_loopback(struct fw_pfl_lowering *low, fw_space set) {
 	return fw_pfl_without(low, set, fw_pfl_is(low, FW_VAR_OUT, 1));
 }
 
-void fw_pfl_check_answered(struct fw_pfl_lowering *low, const struct fw_pfl_hook *hook,
-	const struct fw_pfl_hook *back) {
-	fw_space begun =
-		fw_pfl_both(low, beginning(low, hook->verdicts.stateless), answerable(low));
+/* Of these, what can be answered. */
+static fw_space begun_space(struct fw_pfl_lowering *low, fw_space set) {
+	set = fw_pfl_both(low, beginning(low, set), answerable(low));
+	return without_loopback(low, fw_pfl_without(low, set, low->outside));
+}
 
-	begun = without_loopback(low, fw_pfl_without(low, begun, low->outside));
-	if (begun == FW_SPACE_EMPTY) {
-		return;
-	}
-	fw_space kinds = begun;
+/* What answers these, as packets of a hook that are new. */
+static fw_space answers_space(
+	struct fw_pfl_lowering *low, fw_space begun, const struct fw_pfl_hook *back) {
 	for (int var = FW_VAR_HOOK; var < FW_VAR_COUNT; var++) {
 		if (var != (int)FW_VAR_FAMILY && var != (int)FW_VAR_PROTOCOL) {
-			kinds = fw_space_exists(low->spaces, kinds, (enum fw_var)var);
+			begun = fw_space_exists(low->spaces, begun, (enum fw_var)var);
 		}
 	}
-	kinds = fw_pfl_both(low, kinds, answering(low));
+	fw_space kinds = fw_pfl_both(low, begun, answering(low));
 	fw_space answers = fw_pfl_both(low, fw_pfl_both(low, back->all, low->fresh), kinds);
-	answers = fw_pfl_without(low, without_loopback(low, answers), low->outside);
+	return fw_pfl_without(low, without_loopback(low, answers), low->outside);
+}
+
+/* Whether all passes and leaves no state, so that it is known what becomes of answers: there may be
+ * any. What is sent elsewhere is another hook's. */
+static bool keeps_nothing(struct fw_pfl_lowering *low, const struct fw_pfl_hook *hook) {
+	fw_space all = begun_space(low, fw_pfl_both(low, hook->all, low->fresh));
+
+	all = fw_pfl_both(low, all, fw_pfl_is(low, FW_VAR_TRANSLATED, 0));
+	return hook->number != FW_RB_FORWARD &&
+	       fw_space_is_subset(low->spaces, all, hook->verdicts.stateless);
+}
+
+/* With the tracking of what belongs to something; what has a state of its own begins something. */
+void fw_pfl_find_unanswered(
+	struct fw_pfl_lowering *low, const struct fw_pfl_hook *hook, struct fw_pfl_hook *back) {
+	fw_space begun = begun_space(low, hook->verdicts.stateless);
+
+	if (!keeps_nothing(low, hook)) {
+		return;
+	}
+	fw_space set = fw_pfl_without(
+		low, answers_space(low, begun, back), fw_pfl_may_pass(low, &back->verdicts));
+	set = fw_space_exists(low->spaces, set, FW_VAR_TRACKING);
+	back->unanswered = fw_pfl_both(low, fw_pfl_both(low, set, back->all),
+		fw_pfl_is(low, FW_VAR_TRACKING, FW_TRACKING_ESTABLISHED));
+}
+
+void fw_pfl_check_answered(struct fw_pfl_lowering *low, const struct fw_pfl_hook *hook,
+	const struct fw_pfl_hook *back) {
+	fw_space begun = begun_space(low, hook->verdicts.stateless);
+
+	if (begun == FW_SPACE_EMPTY || keeps_nothing(low, hook)) {
+		return;
+	}
+	fw_space answers = answers_space(low, begun, back);
 	if (!fw_space_is_subset(low->spaces, answers, back->verdicts.exactly)) {
 		fw_pfr_unknown(&low->notes, decider(low, hook->number, begun),
 			"packets that pass without a state, so that answers to them are judged "

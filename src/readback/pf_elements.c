@@ -196,6 +196,7 @@ bool fw_pfr_address(struct fw_pfr_parser *parser, struct fw_pfr_addresses *out) 
 
 struct ports {
 	FW_VEC(struct fw_ports) list;
+	bool odd; /* some are by operators */
 };
 
 static void ports_fini(struct ports *ports) {
@@ -285,6 +286,7 @@ static bool port_item(struct fw_pfr_parser *parser, void *context) {
 	if (second.data != NULL && low > high) {
 		return fw_pfr_fail(parser, "a range of ports that is none");
 	}
+	ports->odd = ports->odd || !(fw_slice_is(op, "=") || fw_slice_is(op, ":"));
 	add_by_operator(ports, op, low, high);
 	return true;
 }
@@ -321,7 +323,10 @@ bool fw_pfr_side(struct fw_pfr_parser *parser, struct fw_pfr_side *out) {
 	}
 	out->has_ports = true;
 	if (ports.list.count != 0) {
-		ports.list.count = fw_ports_normalize(ports.list.items, ports.list.count);
+		size_t count = ports.list.count;
+		ports.list.count = fw_ports_normalize(ports.list.items, count);
+		out->joined = ports.list.count != count;
+		out->plain = !ports.odd && count == 1;
 	}
 	out->ports = KEEP(parser, &ports.list);
 	out->port_count = ports.list.count;
@@ -514,8 +519,24 @@ static bool target_address(struct fw_pfr_parser *parser, struct fw_pfr_target *t
 	return fw_pfr_fail(parser, "a translation to what is not one address");
 }
 
+/* Ports are mapped one by one, from the first of the rule to the first of the range, so that some
+ * keep theirs (pf_get_transaddr of pf.c). */
+static bool keeps_ports(struct fw_pfr_parser *parser, const struct fw_pfr_side *side,
+	uint16_t first, struct fw_slice last) {
+	uint16_t end;
+
+	if (!side->plain || side->ports[0].low != first) {
+		return false;
+	}
+	if (fw_slice_is(last, "*")) {
+		return true;
+	}
+	return fw_pfr_port_number(parser, last, &end) && end >= side->ports[0].high;
+}
+
 /* Of a source, pf's own choice of ports does not matter; of a destination, the port does. */
-static bool target_port(struct fw_pfr_parser *parser, struct fw_pfr_target *target, bool source) {
+static bool target_port(struct fw_pfr_parser *parser, const struct fw_pfr_rule *rule,
+	struct fw_pfr_target *target, bool source) {
 	struct fw_slice text;
 
 	if (!fw_pfr_accept(parser, "port")) {
@@ -525,14 +546,17 @@ static bool target_port(struct fw_pfr_parser *parser, struct fw_pfr_target *targ
 		return false;
 	}
 	struct fw_slice rest = text, first = fw_slice_cut(&rest, ':');
-	if (rest.data != NULL && !source) {
-		return fw_pfr_fail(parser, "a translation to a range of ports");
-	}
-	if (rest.data != NULL) {
+	if (rest.data != NULL && source) {
 		return true;
 	}
 	if (!fw_pfr_port_number(parser, first, &target->port)) {
 		return false;
+	}
+	if (rest.data != NULL) {
+		uint16_t low = target->port;
+		target->port = 0;
+		return keeps_ports(parser, &rule->destination, low, rest) ||
+		       fw_pfr_fail(parser, "a translation to a range of ports");
 	}
 	return target->port != 0 || fw_pfr_fail(parser, "a translation to port 0");
 }
@@ -540,7 +564,7 @@ static bool target_port(struct fw_pfr_parser *parser, struct fw_pfr_target *targ
 bool fw_pfr_redirect(struct fw_pfr_parser *parser, struct fw_pfr_rule *rule, bool source) {
 	struct fw_pfr_target *target = FW_ARENA_NEW(parser->arena, struct fw_pfr_target);
 
-	if (!target_address(parser, target) || !target_port(parser, target, source)) {
+	if (!target_address(parser, target) || !target_port(parser, rule, target, source)) {
 		return false;
 	}
 	/* Of one address there is one way to take turns; pfctl -s prints it nevertheless. */

@@ -31,24 +31,27 @@ fw_space fw_pfl_filled(struct fw_pfl_lowering *low, const struct fw_pfl_hook *ho
 	return fw_pfl_both(low, set, hook->all);
 }
 
-/* Where SYN would pass, mid-stream is not told from it. */
-static fw_space with_midstream(struct fw_pfl_lowering *low, fw_space set) {
-	enum { SYN = 2 };
+/* Where SYN would pass, mid-stream is not told from it; SYN with other flags than ACK is. */
+fw_space fw_pfl_with_midstream(struct fw_pfl_lowering *low, fw_space set) {
+	enum { SYN = 2, SYN_ACK = 18 };
 	fw_space begun = fw_space_restrict(low->spaces, set, FW_VAR_FLAGS, fw_value(SYN));
 
-	return fw_pfl_either(
-		low, set, fw_pfl_both(low, begun, fw_pfl_is(low, FW_VAR_PROTOCOL, IPPROTO_TCP)));
+	begun = fw_pfl_both(low, begun, fw_pfl_is(low, FW_VAR_PROTOCOL, IPPROTO_TCP));
+	begun = fw_pfl_without(
+		low, begun, fw_space_masked(low->spaces, FW_VAR_FLAGS, SYN_ACK, SYN));
+	return fw_pfl_either(low, set, begun);
 }
 
 /*
  * Of rules that block, only what they block in the end: that goes before what lets packets pass,
- * of which the first one counts. A quick one has the last word, where there are no limits.
+ * of which the first one counts. A quick one has the last word, where there are no limits. What is
+ * dropped for its IP options is so by pf itself, with such a rule or without any.
  */
 static void add_decision(
 	struct fw_pfl_lowering *low, const struct fw_pfl_hook *hook, const struct fw_pfr_hit *hit) {
 	const struct fw_pfr_rule *rule = hit->rule;
 	struct fw_place place = rule->place;
-	bool passes = rule->action != FW_PFR_BLOCK;
+	bool passes = rule->action != FW_PFR_BLOCK && !hit->for_options;
 	fw_space set = hit->set;
 
 	if (hit->last != rule) {
@@ -58,7 +61,7 @@ static void add_decision(
 
 	set = fw_pfl_both(low, fw_pfl_filled(low, hook, set), low->fresh);
 	if (passes) {
-		set = fw_pfl_both(low, with_midstream(low, set), hook->all);
+		set = fw_pfl_both(low, fw_pfl_with_midstream(low, set), hook->all);
 	} else if (!rule->quick || hook->verdicts.rated.list.count != 0) {
 		set = fw_pfl_both(low, set,
 			fw_pfl_either(low, hook->verdicts.dropped, hook->verdicts.returned));
@@ -67,7 +70,8 @@ static void add_decision(
 		FW_VEC_ADD(&low->decisions, (struct fw_rb_decision){.hook = hook->number,
 						    .accepts = passes,
 						    .rejects = !passes && rule->returns,
-						    .limited = rule->bounds != NULL,
+						    .limited = passes && rule->bounds != NULL,
+						    .foreign = hit->for_options,
 						    .set = set,
 						    .place = place});
 	}
@@ -96,7 +100,7 @@ void fw_pfl_add_decisions(struct fw_pfl_lowering *low, const struct fw_pfl_hook 
 		uint32_t mark = fw_spaces_mark(low->spaces);
 		for (; i < hits->list.count && i < end; i++) {
 			const struct fw_pfr_hit *hit = &hits->list.items[i];
-			if (all || hit->rule->action == FW_PFR_BLOCK) {
+			if (all || hit->rule->action == FW_PFR_BLOCK || hit->for_options) {
 				add_decision(low, hook, hit);
 			}
 		}
@@ -116,6 +120,17 @@ static void add_own_decision(struct fw_pfl_lowering *low, const struct fw_pfl_ho
 				.set = set,
 				.place = {.text = fw_arena_printf(
 						  low->arena, "%s: %s", low->config->name, who)}});
+	}
+}
+
+/* Where no rule is about them, IP options are not allowed either. */
+static void add_unallowed(struct fw_pfl_lowering *low, const struct fw_pfl_hook *hook) {
+	fw_space set = fw_pfl_both(low, hook->verdicts.dropped, fw_pfr_membership(low->spaces));
+	size_t before = low->decisions.count;
+
+	add_own_decision(low, hook, false, set, "no rule lets its IP options pass");
+	if (low->decisions.count != before) {
+		low->decisions.items[before].foreign = true;
 	}
 }
 
@@ -200,6 +215,9 @@ static fw_space valid_space(struct fw_pfl_lowering *low, const struct fw_pfl_hoo
 	/* What is invalid was not translated. */
 	set = fw_pfl_both(low, set, fw_pfl_is(low, FW_VAR_TRANSLATED, 0));
 	set = fw_pfl_without(low, fw_pfl_without(low, set, low->outside), looked_at);
+	/* What is dropped for its IP options leaves none, either. */
+	set = fw_pfl_without(
+		low, set, fw_pfl_both(low, hook->verdicts.dropped, fw_pfr_membership(low->spaces)));
 	for (int var = FW_VAR_FAMILY; var < FW_VAR_COUNT; var++) {
 		set = fw_space_exists(low->spaces, set, (enum fw_var)var);
 	}
@@ -240,11 +258,12 @@ void fw_pfl_settle(struct fw_pfl_lowering *low, struct fw_pfl_hook *hook) {
 			"were before");
 	}
 	verdicts->exactly = verdicts->passed;
-	verdicts->passed = fw_pfl_both(low, with_midstream(low, verdicts->passed), hook->all);
+	verdicts->passed =
+		fw_pfl_both(low, fw_pfl_with_midstream(low, verdicts->passed), hook->all);
 	for (size_t i = 0; i < verdicts->rated.list.count; i++) {
 		struct fw_pfr_hit *hit = &verdicts->rated.list.items[i];
 		hit->set = fw_pfl_both(low, fw_pfl_filled(low, hook, hit->set), low->fresh);
-		hit->set = fw_pfl_both(low, with_midstream(low, hit->set), hook->all);
+		hit->set = fw_pfl_both(low, fw_pfl_with_midstream(low, hit->set), hook->all);
 	}
 	fw_space may = fw_pfl_may_pass(low, verdicts);
 	verdicts->dropped = fw_pfl_without(low, verdicts->dropped, may);
@@ -257,6 +276,8 @@ void fw_pfl_add_hook(
 		fw_pfr_between(low->spaces, FW_VAR_TRACKING, FW_TRACKING_ESTABLISHED,
 			FW_TRACKING_RELATED));
 	fw_space valid = valid_space(low, hook);
+
+	known = fw_pfl_without(low, known, hook->unanswered);
 	fw_space must = fw_pfl_either(low, hook->verdicts.passed, fw_pfl_either(low, known, valid));
 
 	out->must[hook->number] = must;
@@ -264,12 +285,15 @@ void fw_pfl_add_hook(
 	out->rejected[hook->number] = hook->verdicts.returned;
 	add_rated(low, hook, must);
 	add_own_decision(low, hook, true, known, "the states of what passed before");
+	add_own_decision(
+		low, hook, false, hook->unanswered, "what it answers passed without a state");
 	add_own_decision(low, hook, true,
 		fw_pfl_both(low, fw_pfl_either(low, hook->verdicts.passed, valid),
 			fw_pfl_either(low, valid,
 				fw_pfl_either(
 					low, hook->verdicts.stateless, hook->verdicts.skipped))),
 		"no rule is about it");
+	add_unallowed(low, hook);
 	add_own_decision(low, hook, false,
 		fw_pfl_without(low, fw_pfl_is(low, FW_VAR_TRACKING, FW_TRACKING_INVALID), valid),
 		"what a state refuses is dropped");

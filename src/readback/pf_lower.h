@@ -22,6 +22,7 @@ struct fw_pfl_hook {
 	enum fw_rb_hook number;
 	fw_space all;			 /* of the universe */
 	fw_space images;		 /* translated packets that rules make */
+	fw_space unanswered;		 /* belong to what passed and has no state */
 	struct fw_pfl_verdicts verdicts; /* without tags */
 };
 
@@ -91,6 +92,8 @@ void fw_pfl_unknown(struct fw_pfl_lowering *low, const char *what);
 
 /** A set of packets that came, and of those that cannot come but would be judged alike. */
 fw_space fw_pfl_filled(struct fw_pfl_lowering *low, const struct fw_pfl_hook *hook, fw_space set);
+/** A set, and what TCP in mid-stream is judged alike. */
+fw_space fw_pfl_with_midstream(struct fw_pfl_lowering *low, fw_space set);
 /** Makes the verdicts of packets that came those of all packets of the hook. */
 void fw_pfl_settle(struct fw_pfl_lowering *low, struct fw_pfl_hook *hook);
 /** Of a settled hook: who decides. With `all`, those that let packets pass too. */
@@ -117,7 +120,11 @@ void fw_pfl_check_spoofed(
 void fw_pfl_check_broadcast(struct fw_pfl_lowering *low, const struct fw_pfl_verdicts *verdicts);
 void fw_pfl_check_answers(struct fw_pfl_lowering *low, const struct fw_pfl_hook *hook,
 	const struct fw_pfl_verdicts *verdicts);
-/** Whether answers to what passes a settled hook pass where they come by. */
+/** Where all passes a settled hook and leaves no state: what answers it and would not pass as a
+ * beginning. */
+void fw_pfl_find_unanswered(
+	struct fw_pfl_lowering *low, const struct fw_pfl_hook *hook, struct fw_pfl_hook *back);
+/** Elsewhere, whether answers to what passes a settled hook pass where they come by. */
 void fw_pfl_check_answered(struct fw_pfl_lowering *low, const struct fw_pfl_hook *hook,
 	const struct fw_pfl_hook *back);
 

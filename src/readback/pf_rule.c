@@ -12,7 +12,7 @@
 
 enum {
 	DEPTH_MAX = 64,	   /* of anchors; pf's own limit */
-	SINGLE_MAX = 1024, /* rules that one with bounds may stand for */
+	SINGLE_MAX = 1024, /* rules with bounds, each of which is told apart all the way */
 };
 
 static void *keep(struct fw_pfr_parser *parser, const void *items, size_t count, size_t size) {
@@ -99,145 +99,6 @@ static bool read_criteria(struct fw_pfr_parser *parser, struct fw_pfr_rule *rule
 	return read_sides(parser, rule);
 }
 
-/* ---- states ---- */
-
-static bool read_pace(struct fw_pfr_parser *parser, struct fw_pfr_pace *out) {
-	uint64_t count, seconds;
-
-	if (!fw_pfr_number(parser, "count", UINT32_MAX, &count) || !fw_pfr_expect(parser, "/") ||
-		!fw_pfr_number(parser, "number of seconds", UINT32_MAX, &seconds)) {
-		return false;
-	}
-	if (count == 0 || seconds == 0) {
-		return fw_pfr_fail(parser, "a rate that is none");
-	}
-	*out = (struct fw_pfr_pace){(uint32_t)count, (uint32_t)seconds};
-	return true;
-}
-
-static bool read_count(struct fw_pfr_parser *parser, uint32_t *out) {
-	uint64_t count;
-
-	if (!fw_pfr_number(parser, "count", UINT32_MAX, &count)) {
-		return false;
-	}
-	if (count == 0) {
-		return fw_pfr_fail(parser, "a count of 0");
-	}
-	*out = (uint32_t)count;
-	return true;
-}
-
-static bool read_overload(struct fw_pfr_parser *parser) {
-	struct fw_slice name;
-
-	if (!fw_pfr_table_name(parser, &name)) {
-		return false;
-	}
-	size_t number = fw_pfr_table_number(parser, name);
-	parser->tables.items[number].overload = parser->place.text;
-	if (fw_pfr_accept(parser, "flush")) {
-		fw_pfr_accept(parser, "global");
-	}
-	return !parser->failed;
-}
-
-static bool read_state_timeout(
-	struct fw_pfr_parser *parser, struct fw_slice option, struct fw_pfr_bounds *bounds) {
-	unsigned index;
-	uint64_t seconds;
-
-	if (!fw_pfr_timeout(option, &index)) {
-		return fw_pfr_fail(parser, "an option of states that is not known here");
-	}
-	if (!fw_pfr_number(parser, "number of seconds", UINT32_MAX, &seconds)) {
-		return false;
-	}
-	bounds->timeouts[index] = (uint32_t)seconds;
-	return true;
-}
-
-static bool read_state_option(
-	struct fw_pfr_parser *parser, struct fw_pfr_rule *rule, struct fw_pfr_bounds *bounds) {
-	struct fw_slice option;
-
-	if (!fw_pfr_text(parser, "option of states", &option)) {
-		return false;
-	}
-	if (fw_slice_is(option, "max")) {
-		return read_count(parser, &bounds->max);
-	}
-	if (fw_slice_is(option, "max-src-states")) {
-		return read_count(parser, &bounds->source_states);
-	}
-	if (fw_slice_is(option, "max-src-conn")) {
-		return read_count(parser, &bounds->source_connections);
-	}
-	if (fw_slice_is(option, "max-src-nodes")) {
-		return fw_pfr_fail(parser, "a limit of how many sources there are");
-	}
-	if (fw_slice_is(option, "max-src-conn-rate")) {
-		return read_pace(parser, &bounds->connections);
-	}
-	if (fw_slice_is(option, "overload")) {
-		return read_overload(parser);
-	}
-	if (fw_slice_is(option, "source-track")) {
-		if (!fw_pfr_accept(parser, "rule")) {
-			fw_pfr_accept(parser, "global");
-		}
-		return !parser->failed;
-	}
-	if (fw_slice_is(option, "sloppy")) {
-		rule->sloppy = true;
-	} else if (fw_slice_is(option, "if-bound")) {
-		rule->bound = true;
-	} else if (fw_slice_is(option, "floating")) {
-		rule->bound = false;
-	} else if (!fw_slice_is(option, "no-sync") && !fw_slice_is(option, "pflow")) {
-		return read_state_timeout(parser, option, bounds);
-	}
-	return true;
-}
-
-static bool is_bounded(const struct fw_pfr_bounds *bounds) {
-	return bounds->packets.count != 0 || bounds->connections.count != 0 || bounds->max != 0 ||
-	       bounds->source_states != 0 || bounds->source_connections != 0;
-}
-
-/* What a rule's bounds are, with those it has had before. */
-static void set_bounds(struct fw_pfr_parser *parser, struct fw_pfr_rule *rule,
-	const struct fw_pfr_bounds *bounds) {
-	rule->bounds = is_bounded(bounds) ? keep(parser, bounds, 1, sizeof(*bounds)) : rule->bounds;
-}
-
-bool fw_pfr_state_options(
-	struct fw_pfr_parser *parser, struct fw_pfr_rule *rule, const char *close) {
-	struct fw_pfr_bounds bounds = {0};
-
-	if (rule->bounds != NULL) {
-		bounds = *rule->bounds;
-	}
-	while (!fw_pfr_at_end(parser) && !(close != NULL && fw_pfr_accept(parser, close))) {
-		read_state_option(parser, rule, &bounds);
-		fw_pfr_accept(parser, ",");
-	}
-	set_bounds(parser, rule, &bounds);
-	return !parser->failed;
-}
-
-static bool read_state(struct fw_pfr_parser *parser, struct fw_pfr_rule *rule, bool keeps) {
-	if (!fw_pfr_expect(parser, "state")) {
-		return false;
-	}
-	rule->has_state = true;
-	rule->keeps = keeps;
-	if (keeps && fw_pfr_accept(parser, "(")) {
-		return fw_pfr_state_options(parser, rule, ")");
-	}
-	return !parser->failed;
-}
-
 /* ---- options behind from and to ---- */
 
 static bool read_tag(struct fw_pfr_parser *parser, uint8_t *out_tag) {
@@ -265,19 +126,6 @@ static bool read_received_on(struct fw_pfr_parser *parser, struct fw_pfr_rule *r
 	}
 	one->negated = negated;
 	rule->received_on = one;
-	return true;
-}
-
-static bool read_packet_rate(struct fw_pfr_parser *parser, struct fw_pfr_rule *rule) {
-	struct fw_pfr_bounds bounds = {0};
-
-	if (rule->bounds != NULL) {
-		bounds = *rule->bounds;
-	}
-	if (!read_pace(parser, &bounds.packets)) {
-		return false;
-	}
-	set_bounds(parser, rule, &bounds);
 	return true;
 }
 
@@ -335,11 +183,11 @@ static bool read_option(struct fw_pfr_parser *parser, struct fw_pfr_rule *rule) 
 		return fw_pfr_types(parser, FW_IPV6, rule);
 	}
 	if (fw_pfr_accept(parser, "no")) {
-		return read_state(parser, rule, false);
+		return fw_pfr_state(parser, rule, false);
 	}
 	if (fw_pfr_accept(parser, "keep") || fw_pfr_accept(parser, "modulate") ||
 		fw_pfr_accept(parser, "synproxy")) {
-		return read_state(parser, rule, true);
+		return fw_pfr_state(parser, rule, true);
 	}
 	if (fw_pfr_accept(parser, "tag")) {
 		return read_tag(parser, &rule->tag);
@@ -353,10 +201,12 @@ static bool read_option(struct fw_pfr_parser *parser, struct fw_pfr_rule *rule) 
 		return true;
 	}
 	if (openbsd && fw_pfr_accept(parser, "max-pkt-rate")) {
-		return read_packet_rate(parser, rule);
+		return fw_pfr_packet_rate(parser, rule);
 	}
-	if (openbsd && (fw_pfr_at(parser, "nat-to") || fw_pfr_at(parser, "rdr-to"))) {
-		bool source = fw_pfr_at(parser, "nat-to");
+	if (openbsd && (fw_pfr_at(parser, "nat-to") || fw_pfr_at(parser, "rdr-to") ||
+			       fw_pfr_at(parser, "binat-to"))) {
+		bool source = !fw_pfr_at(parser, "rdr-to");
+		rule->both_ways = fw_pfr_at(parser, "binat-to");
 		fw_pfr_advance(parser);
 		return fw_pfr_redirect(parser, rule, source);
 	}
@@ -410,17 +260,10 @@ static bool check_protocols(struct fw_pfr_parser *parser, const struct fw_pfr_ru
 	return true;
 }
 
-/* Multicast membership is told with the router alert option (RFC 2236, 2710, 3810). */
-static bool names_membership(const struct fw_pfr_rule *rule) {
-	static const uint8_t types[] = {130, 131, 132, 143};
-
-	for (size_t i = 0; i < rule->type_count; i++) {
-		if (rule->types[i].protocol == IPPROTO_ICMPV6 &&
-			memchr(types, rule->types[i].type, sizeof(types)) != NULL) {
-			return true;
-		}
-	}
-	return is_among(rule, IPPROTO_IGMP);
+/* Whether it may match what comes with IP options: fw_pfr_membership says what that is. */
+static bool is_about_membership(const struct fw_pfr_rule *rule) {
+	return rule->protocol_count == 0 || is_among(rule, IPPROTO_IGMP) ||
+	       is_among(rule, IPPROTO_ICMPV6);
 }
 
 static void state_by_default(struct fw_pfr_parser *parser, struct fw_pfr_rule *rule) {
@@ -434,7 +277,7 @@ static void state_by_default(struct fw_pfr_parser *parser, struct fw_pfr_rule *r
 		if (rule->bounds != NULL) {
 			bounds.packets = rule->bounds->packets;
 		}
-		set_bounds(parser, rule, &bounds);
+		fw_pfr_set_bounds(parser, rule, &bounds);
 	}
 	if (rule->action == FW_PFR_PASS && rule->keeps && !rule->has_flags) {
 		rule->flags = 1 << 1;
@@ -460,6 +303,40 @@ static bool check_redirects(struct fw_pfr_parser *parser, const struct fw_pfr_ru
 	if (rule->rdr != NULL && rule->rdr->port != 0 && rule->protocol_count == 0) {
 		return fw_pfr_fail(parser, "a port of what is neither TCP nor UDP");
 	}
+	return true;
+}
+
+/* One address for one other, whose packets change neither port: a rule for those that go out, and
+ * one for those that come in. */
+static bool part_ways(
+	struct fw_pfr_parser *parser, const struct fw_pfr_rule *rule, struct fw_pfr_rule out[2]) {
+	const struct fw_pfr_side *source = &rule->source;
+	struct fw_pfr_target *targets = FW_ARENA_ARRAY(parser->arena, struct fw_pfr_target, 2);
+	struct fw_pfr_address *outside = FW_ARENA_NEW(parser->arena, struct fw_pfr_address);
+
+	if (rule->nat->interface != NULL || rule->nat->port != 0 || rule->rdr != NULL ||
+		source->count != 1 || source->items[0].kind != FW_PFR_RANGE ||
+		source->items[0].negated || !fw_range_is_single(&source->items[0].range) ||
+		source->has_ports || rule->destination.has_ports ||
+		rule->direction != FW_PFR_BOTH_WAYS) {
+		return fw_pfr_fail(parser, "a translation both ways of more than an address");
+	}
+	const struct fw_range *inside = &source->items[0].range;
+	targets[0] = *rule->nat;
+	targets[0].same_port = true;
+	targets[1] = (struct fw_pfr_target){.family = inside->family, .address = inside->first};
+	*outside = (struct fw_pfr_address){
+		.kind = FW_PFR_RANGE,
+		.range = {rule->nat->address, rule->nat->address, rule->nat->family},
+	};
+	out[0] = out[1] = *rule;
+	out[0].direction = FW_PFR_OUT;
+	out[0].nat = &targets[0];
+	out[1].direction = FW_PFR_IN;
+	out[1].nat = NULL;
+	out[1].rdr = &targets[1];
+	out[1].source = rule->destination;
+	out[1].destination = (struct fw_pfr_side){.items = outside, .count = 1};
 	return true;
 }
 
@@ -501,8 +378,7 @@ static size_t times(size_t product, size_t count) {
 
 /*
  * pfctl makes a rule of each combination of its lists, and each counts for itself. Ranges of ports
- * that touch have become one, so a rule may be one where pfctl makes several; their bounds then are
- * told as one, which is no more than they let through.
+ * that touch have become one, so nothing would tell their bounds apart.
  */
 void fw_pfr_add_rule(struct fw_pfr_parser *parser, const struct fw_pfr_rule *rule) {
 	if (rule->bounds == NULL) {
@@ -516,7 +392,12 @@ void fw_pfr_add_rule(struct fw_pfr_parser *parser, const struct fw_pfr_rule *rul
 	count = times(count, rule->source.port_count);
 	count = times(count, rule->destination.count);
 	count = times(count, rule->destination.port_count);
-	if (count > SINGLE_MAX) {
+	if (rule->source.joined || rule->destination.joined) {
+		fw_pfr_fail(parser, "bounds of several rules about ports that touch");
+		return;
+	}
+	parser->bounded += count;
+	if (count > SINGLE_MAX || parser->bounded > SINGLE_MAX) {
 		fw_pfr_fail(parser, "bounds of more rules than are told apart");
 		return;
 	}
@@ -547,6 +428,26 @@ static void read_block(struct fw_pfr_parser *parser, struct fw_pfr_rule *rule) {
 	}
 }
 
+static void add_filter_rule(struct fw_pfr_parser *parser, const struct fw_pfr_rule *rule) {
+	struct fw_pfr_rule rules[2] = {*rule};
+	size_t count = 1;
+
+	if (rule->both_ways) {
+		if (!part_ways(parser, rule, rules)) {
+			return;
+		}
+		count = 2;
+	}
+	for (size_t i = 0; i < count; i++) {
+		if (!check_protocols(parser, &rules[i]) || !check_redirects(parser, &rules[i])) {
+			return;
+		}
+	}
+	for (size_t i = 0; i < count; i++) {
+		fw_pfr_add_rule(parser, &rules[i]);
+	}
+}
+
 static void filter_rule(struct fw_pfr_parser *parser, enum fw_pfr_action action) {
 	struct fw_pfr_rule rule = {.place = parser->place,
 		.action = action,
@@ -565,15 +466,13 @@ static void filter_rule(struct fw_pfr_parser *parser, enum fw_pfr_action action)
 		return;
 	}
 	state_by_default(parser, &rule);
-	if (!check_protocols(parser, &rule) || !check_redirects(parser, &rule)) {
-		return;
-	}
 	if (action != FW_PFR_PASS && (rule.bounds != NULL || rule.keeps)) {
 		fw_pfr_fail(parser, "a state or a rate of what does not pass");
 		return;
 	}
-	rule.without_opts = rule.without_opts && action == FW_PFR_PASS && names_membership(&rule);
-	fw_pfr_add_rule(parser, &rule);
+	rule.without_opts =
+		rule.without_opts && action == FW_PFR_PASS && is_about_membership(&rule);
+	add_filter_rule(parser, &rule);
 }
 
 /* ---- anchors ---- */
@@ -674,57 +573,93 @@ static void antispoof(struct fw_pfr_parser *parser) {
 
 /* ---- FreeBSD's translation ---- */
 
-static bool read_arrow(struct fw_pfr_parser *parser, struct fw_pfr_rule *rule, bool source) {
+enum translation { NAT, RDR, BINAT };
+
+static bool read_arrow(
+	struct fw_pfr_parser *parser, struct fw_pfr_rule *rule, enum translation kind) {
 	if (rule->negative) {
 		return !parser->failed;
 	}
-	return fw_pfr_expect(parser, "->") && fw_pfr_redirect(parser, rule, source);
+	return fw_pfr_expect(parser, "->") && fw_pfr_redirect(parser, rule, kind != RDR);
 }
 
-static void translation(struct fw_pfr_parser *parser, bool source, bool negative) {
-	struct fw_pfr_rule rule = {
-		.place = parser->place, .action = FW_PFR_TRANSLATE, .negative = negative};
-
-	rule.direction = source ? FW_PFR_OUT : FW_PFR_IN;
-	rule.passes = fw_pfr_accept(parser, "pass");
-	read_log_quick(parser, &rule);
-	if (!read_criteria(parser, &rule)) {
-		return;
+static bool read_translation(
+	struct fw_pfr_parser *parser, struct fw_pfr_rule *rule, enum translation kind) {
+	rule->passes = fw_pfr_accept(parser, "pass");
+	read_log_quick(parser, rule);
+	if (!read_criteria(parser, rule)) {
+		return false;
 	}
-	if (fw_pfr_accept(parser, "tag") && !read_tag(parser, &rule.tag)) {
-		return;
+	if (fw_pfr_accept(parser, "tag") && !read_tag(parser, &rule->tag)) {
+		return false;
 	}
 	if (fw_pfr_at(parser, "tagged") || fw_pfr_at(parser, "!")) {
 		bool negated = fw_pfr_accept(parser, "!");
-		if (!fw_pfr_expect(parser, "tagged") || !read_tagged(parser, &rule, negated)) {
-			return;
+		if (!fw_pfr_expect(parser, "tagged") || !read_tagged(parser, rule, negated)) {
+			return false;
 		}
 	}
-	if (!read_arrow(parser, &rule, source) || !check_protocols(parser, &rule)) {
+	return read_arrow(parser, rule, kind) && check_protocols(parser, rule);
+}
+
+static void add_binat(struct fw_pfr_parser *parser, const struct fw_pfr_rule *rule) {
+	struct fw_pfr_rule rules[2];
+
+	if (rule->negative) {
+		fw_pfr_fail(parser, "an exception from translation both ways");
+	} else if (part_ways(parser, rule, rules)) {
+		FW_VEC_ADD(&parser->binat_out.list, rules[0]);
+		FW_VEC_ADD(&parser->binat_in.list, rules[1]);
+	}
+}
+
+static void translation(struct fw_pfr_parser *parser, enum translation kind, bool negative) {
+	struct fw_pfr_rule rule = {.place = parser->place,
+		.action = FW_PFR_TRANSLATE,
+		.negative = negative,
+		.without_opts = true};
+
+	if (!read_translation(parser, &rule, kind)) {
 		return;
 	}
 	if (rule.rdr != NULL && rule.rdr->port != 0 && rule.protocol_count == 0) {
 		fw_pfr_fail(parser, "a port of what is neither TCP nor UDP");
 	} else if (rule.quick) {
 		fw_pfr_fail(parser, "a translation that is quick");
+	} else if (kind == BINAT) {
+		add_binat(parser, &rule);
 	} else {
+		rule.direction = kind == NAT ? FW_PFR_OUT : FW_PFR_IN;
 		FW_VEC_ADD(&parser->translations.list, rule);
 	}
 }
 
-static bool freebsd_statement(struct fw_pfr_parser *parser, struct fw_slice word) {
-	bool nat = fw_slice_is(word, "nat"), rdr = fw_slice_is(word, "rdr");
+static bool find_translation(struct fw_slice word, enum translation *out) {
+	static const char *const names[] = {[NAT] = "nat", [RDR] = "rdr", [BINAT] = "binat"};
 
-	if (nat || rdr) {
-		translation(parser, nat, false);
+	for (size_t i = 0; i < FW_LENGTH(names); i++) {
+		if (fw_slice_is(word, names[i])) {
+			*out = (enum translation)i;
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool freebsd_statement(struct fw_pfr_parser *parser, struct fw_slice word) {
+	enum translation kind;
+
+	if (find_translation(word, &kind)) {
+		translation(parser, kind, false);
 	} else if (fw_slice_is(word, "no")) {
-		nat = fw_pfr_accept(parser, "nat");
-		if (nat || fw_pfr_accept(parser, "rdr")) {
-			translation(parser, nat, true);
+		if (find_translation(parser->token.text, &kind)) {
+			fw_pfr_advance(parser);
+			translation(parser, kind, true);
 		} else {
 			fw_pfr_fail_at(parser, "the negation of");
 		}
-	} else if (fw_slice_is(word, "nat-anchor") || fw_slice_is(word, "rdr-anchor")) {
+	} else if (fw_slice_is(word, "nat-anchor") || fw_slice_is(word, "rdr-anchor") ||
+		   fw_slice_is(word, "binat-anchor")) {
 		fw_pfr_fail(parser, "an anchor, whose rules are not in this text");
 	} else {
 		return false;

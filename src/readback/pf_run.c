@@ -116,6 +116,14 @@ static fw_space translated_space(struct run *run, const struct fw_pfr_stream *on
 
 static void add_end(struct run *run, struct fw_pfr_stream one) {
 	one.depth = 0;
+	if (one.kind == FW_PFR_UNMATCHED) {
+		struct fw_pfr_stream dropped = one;
+		dropped.kind = FW_PFR_DROPPED;
+		dropped.set =
+			fw_space_intersect(run->spaces, one.set, fw_pfr_membership(run->spaces));
+		one.set = fw_space_subtract(run->spaces, one.set, dropped.set);
+		add_stream(run, &run->out->ends, dropped);
+	}
 	if (one.kind == FW_PFR_UNMATCHED || one.kind == FW_PFR_STATELESS) {
 		struct fw_pfr_stream kept = one;
 		kept.kind = FW_PFR_PASSED;
@@ -129,7 +137,48 @@ static void add_end(struct run *run, struct fw_pfr_stream one) {
 static void add_hit(struct fw_pfr_hits *hits, const struct fw_pfr_rule *rule,
 	const struct fw_pfr_rule *last, fw_space set) {
 	if (set != FW_SPACE_EMPTY) {
-		FW_VEC_ADD(&hits->list, (struct fw_pfr_hit){rule, last, set});
+		FW_VEC_ADD(&hits->list, (struct fw_pfr_hit){rule, last, set, false});
+	}
+}
+
+/*
+ * Of what a rule passes, what it drops for its IP options, before there is a state. Some releases
+ * know router alert, and let it pass whatever the rule says.
+ */
+static fw_space optioned(struct run *run, const struct fw_pfr_rule *rule, fw_space set) {
+	if (!rule->without_opts) {
+		return FW_SPACE_EMPTY;
+	}
+	set = fw_space_intersect(run->spaces, set, fw_pfr_membership(run->spaces));
+	if (set != FW_SPACE_EMPTY) {
+		fw_pfr_remark(run->scene->notes,
+			fw_arena_printf(run->scene->arena,
+				"%s: multicast membership passes by rules without 'allow-opts' on "
+				"some releases of pf, and is taken to be dropped",
+				run->scene->config->name));
+	}
+	return set;
+}
+
+/* Takes that out of a stream. */
+static struct fw_pfr_stream cut_optioned(
+	struct run *run, const struct fw_pfr_rule *rule, struct fw_pfr_stream *stream) {
+	struct fw_pfr_stream dropped = *stream;
+
+	dropped.kind = FW_PFR_DROPPED;
+	dropped.set = optioned(run, rule, stream->set);
+	stream->set = fw_space_subtract(run->spaces, stream->set, dropped.set);
+	return dropped;
+}
+
+/* Of rules that decide, all alike: what they do, and what they drop for its IP options. */
+static void add_hits(struct run *run, const struct fw_pfr_rule *rule,
+	const struct fw_pfr_rule *last, fw_space set) {
+	fw_space dropped = optioned(run, rule, set);
+
+	add_hit(&run->hits, rule, last, fw_space_subtract(run->spaces, set, dropped));
+	if (dropped != FW_SPACE_EMPTY) {
+		FW_VEC_ADD(&run->hits.list, (struct fw_pfr_hit){rule, last, dropped, true});
 	}
 }
 
@@ -229,7 +278,8 @@ static bool is_plain(const struct fw_pfr_rule *rule) {
 }
 
 static bool same_kind(const struct fw_pfr_rule *a, const struct fw_pfr_rule *b) {
-	return is_plain(b) && a->quick == b->quick && kind_of(a) == kind_of(b);
+	return is_plain(b) && a->quick == b->quick && a->without_opts == b->without_opts &&
+	       kind_of(a) == kind_of(b);
 }
 
 /* What it matches of these. Where that is not told, it may as well not match. */
@@ -243,10 +293,6 @@ static fw_space matched(struct run *run, const struct fw_pfr_rule *rule,
 		if (perhaps != sure) {
 			fw_pfr_unknown(run->scene->notes, rule->place, match.why);
 		}
-	}
-	if (rule->without_opts && sure != FW_SPACE_EMPTY) {
-		fw_pfr_unknown(run->scene->notes, rule->place,
-			"multicast membership without 'allow-opts', which releases drop or pass");
 	}
 	if (rule->bound && rule->keeps && sure != FW_SPACE_EMPTY) {
 		fw_pfr_unknown(
@@ -300,10 +346,12 @@ static void apply_decision(
 	struct fw_pfr_stream bounded;
 
 	stream.set = tagged(run, rule, stream.set);
-	stream.kind = kind_of(rule);
 	stream.rated = NULL;
-	stream.redirect = rule->nat != NULL || rule->rdr != NULL ? rule : NULL;
+	stream.redirect = NULL;
 	stream.depth = run->depth;
+	decide(run, rule, cut_optioned(run, rule, &stream));
+	stream.kind = kind_of(rule);
+	stream.redirect = rule->nat != NULL || rule->rdr != NULL ? rule : NULL;
 	if (rule->bounds != NULL) {
 		bounded = stream;
 		bounded.rated = rule;
@@ -345,7 +393,7 @@ static void run_rule(
 
 	take(run, nat, set, stays, &parts);
 	if (rule->action != FW_PFR_MATCH) {
-		add_hit(&run->hits, rule, rule, set);
+		add_hits(run, rule, rule, set);
 	}
 	for (size_t i = 0; i < parts.list.count; i++) {
 		struct fw_pfr_stream part = parts.list.items[i];
@@ -359,62 +407,73 @@ static void run_rule(
 	FW_VEC_FINI(&parts.list);
 }
 
-/* Rules of one kind that differ in their destinations alone. */
+/* Rules of one kind that differ in one end of packets alone. */
 struct cluster {
 	const struct fw_pfr_rule *rule;
-	struct fw_pfr_match rest; /* of packets on their way */
-	FW_VEC(fw_space) destinations;
+	enum fw_var end;	  /* FW_VAR_SOURCE or FW_VAR_DESTINATION */
+	struct fw_pfr_match rest; /* all else that they ask for, of packets on their way */
+	FW_VEC(fw_space) ends;
 };
 
 struct clusters {
 	FW_VEC(struct cluster) list;
+	FW_VEC(fw_space) alone; /* of rules that are in none */
 };
 
 static void clusters_fini(struct clusters *clusters) {
 	for (size_t i = 0; i < clusters->list.count; i++) {
-		FW_VEC_FINI(&clusters->list.items[i].destinations);
+		FW_VEC_FINI(&clusters->list.items[i].ends);
 	}
 	FW_VEC_FINI(&clusters->list);
+	FW_VEC_FINI(&clusters->alone);
 }
 
-/* That of a rule. NULL: there are too many already. */
+/* That of a rule. NULL: there are too many already, or the next rule is quite another. */
 static struct cluster *cluster_of(struct run *run, struct clusters *clusters,
-	const struct fw_pfr_rule *rule, const struct fw_pfr_target *nat, fw_space live) {
+	const struct fw_pfr_rule *rule, bool is_last, const struct fw_pfr_target *nat,
+	fw_space live) {
+	static const enum fw_var ends[] = {FW_VAR_DESTINATION, FW_VAR_SOURCE};
+
 	for (size_t i = 0; i < clusters->list.count; i++) {
-		if (fw_pfr_same_rest(clusters->list.items[i].rule, rule)) {
-			return &clusters->list.items[i];
+		struct cluster *cluster = &clusters->list.items[i];
+		if (fw_pfr_same_but(cluster->rule, rule, cluster->end)) {
+			return cluster;
 		}
 	}
-	if (clusters->list.count == CLUSTERS_MAX) {
-		return NULL;
+	for (size_t i = 0; i < FW_LENGTH(ends) && !is_last; i++) {
+		if (clusters->list.count == CLUSTERS_MAX ||
+			!fw_pfr_same_but(rule, rule + 1, ends[i])) {
+			continue;
+		}
+		struct fw_pfr_match rest = fw_pfr_match_but(run->scene, rule, ends[i], nat);
+		rest.sure = fw_space_intersect(run->spaces, rest.sure, live);
+		rest.perhaps = fw_space_intersect(run->spaces, rest.perhaps, live);
+		FW_VEC_ADD(&clusters->list,
+			(struct cluster){.rule = rule, .end = ends[i], .rest = rest});
+		return &clusters->list.items[clusters->list.count - 1];
 	}
-	struct fw_pfr_match rest = fw_pfr_match_rest(run->scene, rule, nat);
-	rest.sure = fw_space_intersect(run->spaces, rest.sure, live);
-	rest.perhaps = fw_space_intersect(run->spaces, rest.perhaps, live);
-	FW_VEC_ADD(&clusters->list, (struct cluster){.rule = rule, .rest = rest});
-	return &clusters->list.items[clusters->list.count - 1];
+	return NULL;
 }
 
 /* False: there may be something to say of it, so that it has to be looked at alone. */
-static bool join_cluster(struct run *run, struct cluster *cluster, const struct fw_pfr_rule *rule) {
-	if (cluster == NULL || rule->without_opts || rule->bound ||
-		cluster->rest.sure != cluster->rest.perhaps) {
+static bool join_cluster(struct run *run, struct cluster *cluster, const struct fw_pfr_rule *rule,
+	const struct fw_pfr_target *nat) {
+	if (cluster == NULL || rule->bound || cluster->rest.sure != cluster->rest.perhaps) {
 		return false;
 	}
 	if (cluster->rest.sure == FW_SPACE_EMPTY) {
 		return true;
 	}
-	struct fw_pfr_match match = fw_pfr_match_destination(run->scene, rule);
+	struct fw_pfr_match match = fw_pfr_match_end(run->scene, rule, cluster->end, nat);
 	if (match.sure != match.perhaps) {
 		return false;
 	}
-	FW_VEC_ADD(&cluster->destinations, match.sure);
+	FW_VEC_ADD(&cluster->ends, match.sure);
 	return true;
 }
 
 static fw_space cluster_space(struct run *run, const struct cluster *cluster) {
-	fw_space all = fw_space_union_all(
-		run->spaces, cluster->destinations.items, cluster->destinations.count);
+	fw_space all = fw_space_union_all(run->spaces, cluster->ends.items, cluster->ends.count);
 
 	return fw_space_intersect(run->spaces, cluster->rest.sure, all);
 }
@@ -423,21 +482,21 @@ static fw_space cluster_space(struct run *run, const struct cluster *cluster) {
 static fw_space match_group(struct run *run, const struct fw_pfr_rule *rules, size_t count,
 	const struct fw_pfr_target *nat, fw_space live) {
 	FW_AUTO(clusters_fini) struct clusters clusters = {0};
-	fw_space set = FW_SPACE_EMPTY;
 
 	if (count == 1) {
 		return matched(run, rules, nat, live);
 	}
 	for (size_t i = 0; i < count; i++) {
-		struct cluster *cluster = cluster_of(run, &clusters, &rules[i], nat, live);
-		if (!join_cluster(run, cluster, &rules[i])) {
-			set = fw_space_union(run->spaces, set, matched(run, &rules[i], nat, live));
+		struct cluster *cluster =
+			cluster_of(run, &clusters, &rules[i], i + 1 == count, nat, live);
+		if (!join_cluster(run, cluster, &rules[i], nat)) {
+			FW_VEC_ADD(&clusters.alone, matched(run, &rules[i], nat, live));
 		}
 	}
 	for (size_t i = 0; i < clusters.list.count; i++) {
-		set = fw_space_union(run->spaces, set, cluster_space(run, &clusters.list.items[i]));
+		FW_VEC_ADD(&clusters.alone, cluster_space(run, &clusters.list.items[i]));
 	}
-	return set;
+	return fw_space_union_all(run->spaces, clusters.alone.items, clusters.alone.count);
 }
 
 /* The same for groups of so many, one after the other. */
@@ -470,7 +529,7 @@ static void run_batch(struct run *run, const struct fw_pfr_rule *rules, size_t c
 		/* Read backwards, the rule that has the last word has to come first. */
 		size_t at = rules->quick ? group_count - 1 - i : i;
 		size_t end = (at + 1) * size < count ? (at + 1) * size : count;
-		add_hit(&run->hits, &rules[at * size], &rules[end - 1], groups[at]);
+		add_hits(run, &rules[at * size], &rules[end - 1], groups[at]);
 	}
 	take(run, nat, fw_space_union_all(run->spaces, groups, group_count), false, &parts);
 	free(groups);
@@ -590,7 +649,8 @@ static void run_translations(struct run *run) {
 			part = translate(run, rule, part);
 			if (rule->passes && !rule->negative) {
 				part.kind = FW_PFR_PASSED;
-				add_hit(&run->hits, rule, rule, part.set);
+				add_hits(run, rule, rule, part.set);
+				add_end(run, cut_optioned(run, rule, &part));
 				add_end(run, part);
 			} else {
 				add_stream(run, &done, part);

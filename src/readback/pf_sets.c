@@ -99,6 +99,21 @@ fw_space fw_pfr_icmp_space(struct fw_spaces *spaces, const int *v4, const int *v
 	return set;
 }
 
+/*
+ * All of it has the router alert option, and a hop limit of 1, so that nobody forwards it (RFC
+ * 2236, 3376, 2710, 3810).
+ */
+fw_space fw_pfr_membership(struct fw_spaces *spaces) {
+	static const int none[] = {-1}, types[] = {130, 131, 132, 143, -1};
+	fw_space set = fw_space_intersect(spaces, fw_pfr_is(spaces, FW_VAR_FAMILY, FW_IPV6),
+		fw_pfr_icmp_space(spaces, none, types));
+
+	set = fw_space_union(spaces, set, fw_pfr_is(spaces, FW_VAR_PROTOCOL, IPPROTO_IGMP));
+	set = fw_space_subtract(spaces, set, fw_pfr_is(spaces, FW_VAR_HOOK, FW_RB_FORWARD));
+	set = fw_space_subtract(spaces, set, fw_pfr_is(spaces, FW_VAR_IN, 1));
+	return fw_space_subtract(spaces, set, fw_pfr_is(spaces, FW_VAR_OUT, 1));
+}
+
 /* ---- tables: the longest prefix that holds an address decides ---- */
 
 static int compare_entries(const void *left, const void *right) {
@@ -616,9 +631,13 @@ static bool same_ports(const struct fw_pfr_side *a, const struct fw_pfr_side *b)
 	return true;
 }
 
-bool fw_pfr_same_rest(const struct fw_pfr_rule *a, const struct fw_pfr_rule *b) {
+bool fw_pfr_same_but(const struct fw_pfr_rule *a, const struct fw_pfr_rule *b, enum fw_var end) {
+	bool sources = end == FW_VAR_DESTINATION;
+	const struct fw_pfr_side *one = sources ? &a->source : &a->destination;
+	const struct fw_pfr_side *other = sources ? &b->source : &b->destination;
+
 	return a->direction == b->direction && a->never == b->never && same_header(a, b) &&
-	       same_ports(&a->source, &b->source) && same_side(&a->source, &b->source);
+	       same_ports(one, other) && same_side(one, other);
 }
 
 static void narrow(struct fw_pfr_scene *scene, struct fw_pfr_match *match, struct fw_pfr_match by) {
@@ -646,9 +665,17 @@ static bool is_of_direction(const struct fw_pfr_scene *scene, const struct fw_pf
 	       (rule->direction == FW_PFR_BOTH_WAYS || rule->direction == scene->direction);
 }
 
-struct fw_pfr_match fw_pfr_match_rest(struct fw_pfr_scene *scene, const struct fw_pfr_rule *rule,
-	const struct fw_pfr_target *nat) {
+struct fw_pfr_match fw_pfr_match_end(struct fw_pfr_scene *scene, const struct fw_pfr_rule *rule,
+	enum fw_var end, const struct fw_pfr_target *nat) {
+	return is_of_direction(scene, rule)
+		       ? match_side(scene, rule, end, end == FW_VAR_SOURCE ? nat : NULL)
+		       : surely(FW_SPACE_EMPTY);
+}
+
+struct fw_pfr_match fw_pfr_match_but(struct fw_pfr_scene *scene, const struct fw_pfr_rule *rule,
+	enum fw_var end, const struct fw_pfr_target *nat) {
 	struct fw_spaces *spaces = scene->spaces;
+	enum fw_var other = end == FW_VAR_SOURCE ? FW_VAR_DESTINATION : FW_VAR_SOURCE;
 
 	if (!is_of_direction(scene, rule)) {
 		return surely(FW_SPACE_EMPTY);
@@ -661,22 +688,16 @@ struct fw_pfr_match fw_pfr_match_rest(struct fw_pfr_scene *scene, const struct f
 	}
 	struct fw_pfr_match match =
 		surely(fw_space_intersect(spaces, interfaces_space(scene, rule), set));
-	narrow(scene, &match, match_side(scene, rule, FW_VAR_SOURCE, nat));
+	narrow(scene, &match, fw_pfr_match_end(scene, rule, other, nat));
 	return match;
-}
-
-struct fw_pfr_match fw_pfr_match_destination(
-	struct fw_pfr_scene *scene, const struct fw_pfr_rule *rule) {
-	return is_of_direction(scene, rule) ? match_side(scene, rule, FW_VAR_DESTINATION, NULL)
-					    : surely(FW_SPACE_EMPTY);
 }
 
 struct fw_pfr_match fw_pfr_match(struct fw_pfr_scene *scene, const struct fw_pfr_rule *rule,
 	const struct fw_pfr_target *nat) {
-	struct fw_pfr_match match = fw_pfr_match_rest(scene, rule, nat);
+	struct fw_pfr_match match = fw_pfr_match_but(scene, rule, FW_VAR_DESTINATION, nat);
 
 	if (match.perhaps != FW_SPACE_EMPTY) {
-		narrow(scene, &match, fw_pfr_match_destination(scene, rule));
+		narrow(scene, &match, fw_pfr_match_end(scene, rule, FW_VAR_DESTINATION, nat));
 	}
 	return match;
 }

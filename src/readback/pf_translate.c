@@ -45,7 +45,8 @@ void fw_pfl_add_sources(struct fw_pfl_lowering *low, const struct fw_pfl_hook *h
 	const struct fw_pfr_hits *translated) {
 	for (size_t i = 0; i < translated->list.count; i++) {
 		const struct fw_pfr_hit *hit = &translated->list.items[i];
-		fw_space set = fw_pfl_both(low, fw_pfl_filled(low, hook, hit->set),
+		fw_space set = fw_pfl_with_midstream(low, fw_pfl_filled(low, hook, hit->set));
+		set = fw_pfl_both(low, fw_pfl_both(low, set, hook->all),
 			fw_pfl_is(low, FW_VAR_TRACKING, FW_TRACKING_NEW));
 		add_rewrite(low, hit->rule, fw_space_exists(low->spaces, set, FW_VAR_HOOK));
 	}

@@ -33,6 +33,12 @@ struct fw_rb_rule {
 	const char *
 		unknown; /* what is not understood, NULL: nothing. Else `match` is what the rule may
 			    match at most, and the packets go on as if there were no such rule. */
+	/*
+	 * What the rule asks for that is not understood, NULL: nothing. Else it matches some
+	 * packets of `match`, or none, or all; what it does is known, and it has no rate. It is
+	 * unknown if that makes a difference to any of them.
+	 */
+	const char *perhaps;
 	struct fw_rate rate; /* count 0: none; else it matches no more than so often */
 	bool over;	     /* a rate: it matches what comes faster, and that alone */
 	size_t bucket;	     /* which bucket that is: rules that share one have the same number */
@@ -51,26 +57,38 @@ struct fw_rb_chain {
 	const struct fw_rb_rule *rules;
 	size_t rule_count;
 	/** Of a base chain: one of these three, else it is none. */
-	enum fw_rb_hook hook; /* FW_RB_NONE: none, or a nat chain */
-	bool nat, source;     /* a nat chain: before routing, or behind it (source) */
-	enum fw_rb_edge edge; /* one that filters there */
-	bool local;	      /* a nat chain: of packets from here, or (source) to here */
-	int priority;	      /* as netfilter has them: tracking -200, translation -100 and 100 */
-	bool drops;	      /* by its policy */
-	bool foreign;
+	enum fw_rb_hook hook;  /* FW_RB_NONE: none, or a nat chain */
+	bool nat, source;      /* a nat chain: before routing, or behind it (source) */
+	enum fw_rb_edge edge;  /* one that filters there */
+	bool local;	       /* a nat chain: of packets from here, or (source) to here */
+	int priority;	       /* as netfilter has them: tracking -200, translation -100 and 100 */
+	bool drops;	       /* by its policy */
+	bool foreign;	       /* what its rules decide is not flowfw's doing */
 	fw_space seen;	       /* packets that it gets at all: the family of its table */
 	struct fw_place place; /* of its policy, too */
 };
 
 enum {
-	FW_RB_DEPTH_MAX = 16,	    /* chains in each other, as nf_tables has it */
+	FW_RB_DEPTH_NF_TABLES = 16, /* chains in each other, as nf_tables has it */
+	FW_RB_DEPTH_MAX = 1000,	    /* that a program may have */
 	FW_RB_VISITS_MAX = 1 << 24, /* rules tried, over and over where chains are called often */
 	FW_RB_UNKNOWNS_MAX = 256,   /* more of them are not told: it is unproven anyway */
+};
+
+/** Packets of a hook that may go round all its chains. */
+struct fw_rb_bypass {
+	enum fw_rb_hook hook;
+	fw_space set;
+	const char *what;
+	struct fw_place place;
 };
 
 struct fw_rb_program {
 	const struct fw_rb_chain *chains;
 	size_t chain_count;
+	unsigned depth; /* chains that may be in each other; 0: FW_RB_DEPTH_NF_TABLES */
+	const struct fw_rb_bypass *bypasses;
+	size_t bypass_count;
 };
 
 /**
@@ -82,6 +100,27 @@ struct fw_rb_program {
  */
 bool fw_rb_run(struct fw_arena *arena, struct fw_spaces *spaces, fw_space universe,
 	const struct fw_rb_program *program, struct fw_readback *out);
+
+/** What is assumed of packets, where rules ask what addresses are to the machine. */
+enum fw_rb_assumption {
+	FW_RB_ASSUME_FOREIGN = 1,   /* what comes by before routing is sent to others */
+	FW_RB_ASSUME_BROADCAST = 2, /* what comes in or goes out is sent to all of a network */
+	FW_RB_ASSUME_SPOOFED = 4,   /* all sources are the machine's */
+};
+
+struct fw_rb_assuming {
+	/** Runs the rule set under an assumption; it owns all that it makes. */
+	bool (*run)(void *context, unsigned assumed, struct fw_readback *out);
+	void *context;
+	const struct fw_place *asks_source, *asks_destination; /* NULL: no rule does */
+};
+
+/**
+ * Completes what was read back with nothing assumed: where assumptions make a difference, that is
+ * unknown or a remark. False: exhausted.
+ */
+bool fw_rb_assume(struct fw_arena *arena, struct fw_spaces *spaces,
+	const struct fw_rb_assuming *assuming, struct fw_readback *out);
 
 /** A copy of an array. */
 void *fw_rb_copy(struct fw_arena *arena, const void *items, size_t count, size_t size);

@@ -155,6 +155,7 @@ bool fw_readback_compose(struct fw_arena *arena, struct fw_spaces *spaces,
 	add_rated(&all, first, second, false);
 	add_rated(&all, second, first, true);
 	add_rewrites(&all);
+	result.outside = fw_space_union(spaces, first->outside, second->outside);
 	result.rated = fw_rb_copy(arena, all.rated.items, all.rated.count, sizeof(*result.rated));
 	result.rated_count = all.rated.count;
 	result.rewrites =
@@ -190,7 +191,8 @@ static void keep(struct handles *handles, fw_space *set, bool back) {
 
 /* Gathers all sets, or puts them back in the same order. */
 static void visit(struct handles *handles, struct fw_readback *readback, struct fw_rb_rated *rated,
-	struct fw_rb_rewrite *rewrites, struct fw_rb_decision *decisions, bool back) {
+	struct fw_rb_rewrite *rewrites, struct fw_rb_unknown *unknowns,
+	struct fw_rb_decision *decisions, bool back) {
 	for (int hook = FW_RB_INPUT; hook < FW_RB_HOOK_COUNT; hook++) {
 		keep(handles, &readback->must[hook], back);
 		keep(handles, &readback->may[hook], back);
@@ -202,9 +204,13 @@ static void visit(struct handles *handles, struct fw_readback *readback, struct 
 	for (size_t i = 0; i < readback->rewrite_count; i++) {
 		keep(handles, &rewrites[i].set, back);
 	}
+	for (size_t i = 0; i < readback->unknown_count; i++) {
+		keep(handles, &unknowns[i].translated, back);
+	}
 	for (size_t i = 0; i < readback->decision_count; i++) {
 		keep(handles, &decisions[i].set, back);
 	}
+	keep(handles, &readback->outside, back);
 }
 
 void fw_rb_release(struct fw_arena *arena, struct fw_spaces *spaces, uint32_t mark,
@@ -214,16 +220,19 @@ void fw_rb_release(struct fw_arena *arena, struct fw_spaces *spaces, uint32_t ma
 		fw_rb_copy(arena, readback->rated, readback->rated_count, sizeof(*rated));
 	struct fw_rb_rewrite *rewrites =
 		fw_rb_copy(arena, readback->rewrites, readback->rewrite_count, sizeof(*rewrites));
+	struct fw_rb_unknown *unknowns =
+		fw_rb_copy(arena, readback->unknowns, readback->unknown_count, sizeof(*unknowns));
 	struct fw_rb_decision *decisions = fw_rb_copy(
 		arena, readback->decisions, readback->decision_count, sizeof(*decisions));
 
 	if (!spaces->exhausted) {
-		visit(&handles, readback, rated, rewrites, decisions, false);
+		visit(&handles, readback, rated, rewrites, unknowns, decisions, false);
 		fw_spaces_release(spaces, mark, handles.list.items, handles.list.count);
-		visit(&handles, readback, rated, rewrites, decisions, true);
+		visit(&handles, readback, rated, rewrites, unknowns, decisions, true);
 	}
 	readback->rated = rated;
 	readback->rewrites = rewrites;
+	readback->unknowns = unknowns;
 	readback->decisions = decisions;
 	FW_VEC_FINI(&handles.list);
 }

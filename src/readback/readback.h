@@ -78,6 +78,10 @@ struct fw_rb_unknown {
 	struct fw_place place;
 	const char *what;     /* "the match 'string'" */
 	enum fw_rb_hook hook; /* the only one whose packets it matters to; FW_RB_NONE: all */
+	/** Not empty: all that is not known is whether these packets are translated, or to what;
+	 * a set as struct fw_rb_rewrite has it, of sources or else destinations. */
+	fw_space translated;
+	bool source;
 };
 
 /** A rule, a chain's policy or a foreign table that decides packets. */
@@ -146,19 +150,24 @@ struct fw_ruleset {
 /**
  * The nf_tables rule set of the network namespace that the process is in, by netlink: all tables,
  * but for those of iptables-nft, which are `opaque` (their names then are remarks for the caller:
- * what they do has to be read by fw_read_iptables and composed by fw_readback_compose). False: an
- * error (a failure of the system) is in the list.
+ * what they do has to be read by fw_read_iptables and composed by fw_readback_compose). `apart`:
+ * the rules were loaded there to be read, and are for a machine whose interfaces have other
+ * numbers, but for lo. False: an error (a failure of the system) is in the list.
  */
-bool fw_read_nftables(
-	struct fw_arena *arena, struct fw_ruleset *out, bool *out_opaque, struct fw_diags *diags);
+bool fw_read_nftables(struct fw_arena *arena, bool apart, struct fw_ruleset *out, bool *out_opaque,
+	struct fw_diags *diags);
 
 /**
  * Text of iptables-save or ip6tables-save of one family; `sets` is that of ipset save, or NULL. A
- * rule that cannot even be parsed is an unknown, not an error. `called`: it is a file that brings
- * flowfw's chains but not those that call them, FLOWFW-INPUT without INPUT; they are taken to be
- * called first, as the file's header asks for. What runs is never read like this.
+ * rule that cannot even be parsed is an unknown, not an error, wherever it stands.
+ *
+ * `file`: it is for iptables-restore, which refuses the whole of it for one rule with a module or
+ * an option that nobody knows, so that those are always unknowns, too; of what runs, they matter
+ * only where they may make a difference. And a file may bring flowfw's chains but not those that
+ * call them, FLOWFW-INPUT without INPUT; they are taken to be called first, as the file's header
+ * asks for.
  */
-bool fw_read_iptables(struct fw_arena *arena, enum fw_family family, bool called,
+bool fw_read_iptables(struct fw_arena *arena, enum fw_family family, bool file,
 	const struct fw_source *text, const struct fw_source *sets, struct fw_ruleset *out,
 	struct fw_diags *diags);
 

@@ -45,7 +45,7 @@ static bool read_iptables(struct fw_arena *arena, int argc, char *argv[], struct
 	const struct fw_source *sets = argc > 3 ? read_file(arena, argv[3], diags) : NULL;
 
 	return text != NULL && (argc == 3 || sets != NULL) &&
-	       fw_read_iptables(arena, family, false, text, sets, out, diags);
+	       fw_read_iptables(arena, family, true, text, sets, out, diags);
 }
 
 static bool read_rules(struct fw_arena *arena, int argc, char *argv[], struct fw_ruleset *out,
@@ -53,7 +53,7 @@ static bool read_rules(struct fw_arena *arena, int argc, char *argv[], struct fw
 	bool opaque = false;
 
 	if (argc == 2 && strcmp(argv[1], "nftables") == 0) {
-		return fw_read_nftables(arena, out, &opaque, diags);
+		return fw_read_nftables(arena, false, out, &opaque, diags);
 	}
 	if ((argc == 3 || argc == 4) &&
 		(strcmp(argv[1], "ipv4") == 0 || strcmp(argv[1], "ipv6") == 0)) {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The reader of iptables-save: each option in all its spellings, what it does not understand, texts
- * that nobody in his right mind would load, and random chains against a naive judge, packet by
- * packet. Rule sets of others, and the real iptables, are for tests/readback.
+ * The reader of iptables-save: each option in all its spellings, what it does not understand, and
+ * texts that nobody in his right mind would load. Chains are for test_readback_iptables_chains.c,
+ * rule sets of others, and the real iptables, for tests/readback.
  */
 
 #include "readback/readback.h"
@@ -31,7 +31,7 @@ static void tear_down(void) {
 /* ---- reading ---- */
 
 static struct fw_readback read_slice(
-	enum fw_family family, bool called, struct fw_slice text, const char *sets) {
+	enum fw_family family, bool file, struct fw_slice text, const char *sets) {
 	struct fw_source *sources = FW_ARENA_ARRAY(&arena, struct fw_source, 2);
 	struct fw_ruleset ruleset;
 	struct fw_readback readback;
@@ -40,14 +40,14 @@ static struct fw_readback read_slice(
 	if (sets != NULL) {
 		sources[1] = (struct fw_source){.name = "sets", .text = fw_slice(sets)};
 	}
-	ck_assert(fw_read_iptables(&arena, family, called, &sources[0],
+	ck_assert(fw_read_iptables(&arena, family, file, &sources[0],
 		sets != NULL ? &sources[1] : NULL, &ruleset, &diags));
 	ck_assert(ruleset.lower(&ruleset, &arena, &spaces, &interfaces, &readback));
 	return readback;
 }
 
 static struct fw_readback read_text(enum fw_family family, const char *text) {
-	return read_slice(family, false, fw_slice(text), NULL);
+	return read_slice(family, true, fw_slice(text), NULL);
 }
 
 /* A rule of INPUT in front of a policy that says the contrary. */
@@ -96,8 +96,8 @@ static const struct spelling spellings[] = {
 	{FW_IPV6, "-A INPUT -p icmpv6 -j ACCEPT", "-A INPUT -p ipv6-icmp -j ACCEPT"},
 	{FW_IPV4, "-A INPUT -i eth0 -j ACCEPT", "-A INPUT --in-interface eth0 -j ACCEPT"},
 	{FW_IPV4, "-A INPUT -i + -j ACCEPT", "-A INPUT -j ACCEPT"},
-	{FW_IPV4, "-A INPUT ! -i + -j ACCEPT", "-A INPUT -p tcp -m tcp -i + ! -i + -j ACCEPT"},
-	{FW_IPV4, "-A INPUT ! -o eth0 -j ACCEPT", "-A INPUT -j ACCEPT"},
+	{FW_IPV4, "-A INPUT ! -i + -j ACCEPT", "-A INPUT -p tcp ! -i + -j ACCEPT"},
+	{FW_IPV4, "-A chain ! -o eth0 -j ACCEPT\n-A INPUT -j chain", "-A INPUT -j ACCEPT"},
 	{FW_IPV4, "-A INPUT ! -f -j ACCEPT", "-A INPUT ! --fragments -j ACCEPT"},
 	{FW_IPV4, "-A INPUT ! -f -j ACCEPT", "-A INPUT -j ACCEPT"},
 	{FW_IPV4, "-A INPUT -j chain", "-A INPUT --goto chain"},
@@ -152,6 +152,43 @@ static const struct spelling spellings[] = {
 		"-A INPUT -d 224.0.0.0/4 -j ACCEPT"},
 	{FW_IPV6, "-A INPUT -m addrtype ! --src-type MULTICAST -j ACCEPT",
 		"-A INPUT ! -s ff00::/8 -j ACCEPT"},
+	{FW_IPV4, "-A INPUT -m addrtype --dst-type local,BROADCAST,MULTICAST,UNICAST -j ACCEPT",
+		"-A INPUT -j ACCEPT"},
+	{FW_IPV4, "-A INPUT -m addrtype ! --dst-type LOCAL,BROADCAST -j ACCEPT",
+		"-A INPUT -d 224.0.0.0/4 -j ACCEPT"},
+	{FW_IPV4, "-A INPUT ! -i lo -m addrtype ! --src-type LOCAL -j ACCEPT",
+		"-A INPUT ! -i lo ! -s 127.0.0.0/8 -j ACCEPT"},
+	{FW_IPV6, "-A INPUT -m addrtype --src-type UNSPEC -j ACCEPT",
+		"-A INPUT -s ::/128 -j ACCEPT"},
+	{FW_IPV4, "-A INPUT -m recent --set --rsource --name x -j ACCEPT", "-A INPUT -j ACCEPT"},
+	{FW_IPV4, "-A INPUT -m recent ! --set -j ACCEPT", "-A INPUT ! -i + -j ACCEPT"},
+	{FW_IPV4, "-A INPUT -m length --length 0: -j ACCEPT", "-A INPUT -j ACCEPT"},
+	{FW_IPV6, "-A INPUT -m rt --rt-type 0 -j ACCEPT", "-A INPUT ! -i + -j ACCEPT"},
+	{FW_IPV6, "-A INPUT -m frag ! --fragid 1 -j ACCEPT", "-A INPUT ! -i + -j ACCEPT"},
+	{FW_IPV4, "-A INPUT -m physdev --physdev-is-out -j ACCEPT", "-A INPUT ! -i + -j ACCEPT"},
+	{FW_IPV4, "-A INPUT -m physdev ! --physdev-is-bridged -j ACCEPT", "-A INPUT -j ACCEPT"},
+	{FW_IPV4,
+		"-A INPUT -m conntrack --ctstate NEW ! --ctstatus SEEN_REPLY,ASSURED,EXPECTED -j "
+		"ACCEPT",
+		"-A INPUT -m conntrack --ctstate NEW -j ACCEPT"},
+	{FW_IPV4, "-A INPUT -m conntrack --ctstate ESTABLISHED --ctstatus CONFIRMED -j ACCEPT",
+		"-A INPUT -m conntrack --ctstate ESTABLISHED -j ACCEPT"},
+	{FW_IPV4, "-A INPUT -m conntrack --ctstate RELATED,ESTABLISHED,SNAT -j ACCEPT",
+		"-A INPUT -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT"},
+	{FW_IPV4,
+		"-A INPUT -p tcp --dport 22 -m hashlimit --hashlimit 6/min --hashlimit-mode "
+		"srcip,dstport --hashlimit-name a -j ACCEPT",
+		"-A INPUT -p tcp --dport 22 -m hashlimit --hashlimit 6/min --hashlimit-mode srcip "
+		"--hashlimit-name a -j ACCEPT"},
+	{FW_IPV4,
+		"-A INPUT -m limit --limit 1/s -m string --string x --algo bm -j LOG\n"
+		"-A INPUT -m hashlimit --hashlimit 1/s --hashlimit-mode dstip --hashlimit-name x "
+		"-j LOG\n-A INPUT -j ACCEPT",
+		"-A INPUT -j ACCEPT"},
+	{FW_IPV4,
+		"-A INPUT -j TEE --gateway 10.0.0.1\n-A INPUT -j SET --add-set x src,dst --exist\n"
+		"-A INPUT -j IDLETIMER --timeout 9 --label x\n-A INPUT -j ACCEPT",
+		"-A INPUT -j ACCEPT"},
 	{FW_IPV6, "-A INPUT -m hl --hl-lt 255 -j ACCEPT", "-A INPUT -m hl ! --hl-eq 255 -j ACCEPT"},
 	{FW_IPV6, "-A INPUT -m hl --hl-gt 254 -j ACCEPT", "-A INPUT -m hl --hl-eq 255 -j ACCEPT"},
 	{FW_IPV4, "-A INPUT -m state --state NEW -j ACCEPT",
@@ -280,9 +317,34 @@ static const struct stranger strangers[] = {
 		"a match behind a limit"},
 	{FW_IPV4, "-A INPUT -m policy --dir in --pol ipsec --proto esp -j ACCEPT",
 		"the match 'policy'"},
-	{FW_IPV4, "-A INPUT -m recent --set --name x -j DROP", "the match 'recent'"},
-	{FW_IPV4, "-A INPUT -j TPROXY --on-port 1", "the target 'TPROXY'"},
-	{FW_IPV4, "-A INPUT -j NOTRACK", "the target 'NOTRACK'"},
+	{FW_IPV4, "-A INPUT -m recent --rcheck --name x -j ACCEPT", "the match 'recent'"},
+	{FW_IPV4, "-A INPUT -m recent --nonsense -j ACCEPT", "the option '--nonsense'"},
+	{FW_IPV4, "-A INPUT -m length --length 9:1 -j ACCEPT", "the length '9:1'"},
+	{FW_IPV4, "-A INPUT -m length --length 28 -j ACCEPT", "the match 'length'"},
+	{FW_IPV4, "-A INPUT -m conntrack --ctstatus NONE -j ACCEPT", "the status 'NONE'"},
+	{FW_IPV4, "-A INPUT -m addrtype --dst-type UNSPEC -j ACCEPT",
+		"the type of address 'UNSPEC'"},
+	{FW_IPV4, "-A INPUT -m addrtype --dst-type UNI -j ACCEPT", "the type of address 'UNI'"},
+	{FW_IPV6, "-A INPUT -m addrtype --dst-type BROADCAST -j ACCEPT",
+		"the type of address 'BROADCAST'"},
+	{FW_IPV6, "-A INPUT -m addrtype --dst-type LOCAL,MULTICAST -j ACCEPT",
+		"the type of address 'LOCAL,MULTICAST'"},
+	{FW_IPV4, "-A INPUT -m addrtype --dst-type LOCAL --limit-iface-in -j ACCEPT",
+		"whether an address is an interface's own"},
+	{FW_IPV4, "-A INPUT -m addrtype --dst-type BROADCAST -j ACCEPT",
+		"packets to all of a network, which pass where others do not"},
+	{FW_IPV4, "-A INPUT -m addrtype --src-type LOCAL -j ACCEPT",
+		"packets with a source of this host, which pass where others do not"},
+	{FW_IPV4,
+		"-A INPUT -p tcp -m hashlimit --hashlimit 1/s --hashlimit-mode srcip,dstport "
+		"--hashlimit-name x -j ACCEPT",
+		"a limit for each port"},
+	{FW_IPV4,
+		"-A INPUT -m hashlimit --hashlimit 1/s --hashlimit-name x -j ACCEPT\n"
+		"-A INPUT -p tcp -m hashlimit --hashlimit 2/s --hashlimit-name x -j ACCEPT",
+		"two rates for one table of hashlimit"},
+	{FW_IPV4, "-A INPUT -j NFQUEUE --queue-num 1", "the target 'NFQUEUE'"},
+	{FW_IPV4, "-A INPUT -j NOTRACK", "outside of its table: the target 'NOTRACK'"},
 	{FW_IPV4, "-A INPUT -j missing", "the target 'missing'"},
 	{FW_IPV4, "-A INPUT -j INPUT", "the target 'INPUT'"},
 	{FW_IPV4, "-A INPUT -g ACCEPT", "the target 'ACCEPT'"},
@@ -298,9 +360,7 @@ static const struct stranger strangers[] = {
 	{FW_IPV4, "-A INPUT -t nat -j ACCEPT", "the option '-t'"},
 	{FW_IPV4, "-A INPUT --no-such -j ACCEPT", "the option '--no-such'"},
 	{FW_IPV4, "-A INPUT -j DNAT --to-destination 10.0.0.1",
-		"a translation outside of its nat chains"},
-	{FW_IPV4, "-A INPUT -j DNAT", "a translation without an address"},
-	{FW_IPV4, "-A INPUT -j DNAT --to-destination :80", "the translation to ':80'"},
+		"outside of its table: the target 'DNAT'"},
 	{FW_IPV4, "-D INPUT 1", "the line '-D'"},
 	{FW_IPV4, "-A", "the line '-A'"},
 	{FW_IPV4, "-I INPUT 2 -j ACCEPT", "an insertion between rules"},
@@ -312,11 +372,10 @@ static const struct stranger strangers[] = {
 	{FW_IPV4, "COMMIT\r", "the line 'COMMIT\\r'"},
 	{FW_IPV4, "-A INPUT -m comment --comment \"open -j ACCEPT", "a quote that does not end"},
 	{FW_IPV4, "-A INPUT -m comment --comment \"open\\", "a quote that does not end"},
-	{FW_IPV4, "-A nowhere -j ACCEPT", "rules of a chain that is missing: 'nowhere'"},
-	{FW_IPV4, "-A INPUT -j chain\n-A chain -j chain", "chains that call each other too deeply"},
+	{FW_IPV4, "-A nowhere -j ACCEPT", "the missing chain 'nowhere'"},
+	{FW_IPV4, "-A INPUT -j chain\n-A chain -j chain",
+		"chains that call each other in a circle"},
 	{FW_IPV6, "-A INPUT -m hl --hl-eq 256 -j ACCEPT", "the hop limit '256'"},
-	{FW_IPV6, "-A INPUT -j HL --hl-set 9\n-A INPUT -m hl --hl-eq 9 -j ACCEPT",
-		"a change of the hop limit that a rule asks for"},
 };
 
 START_TEST(says_what_it_does_not_understand) {
@@ -336,12 +395,147 @@ START_TEST(what_does_not_decide_is_not_unknown) {
 		"-A INPUT -m recent --set --name x",
 		":alone - [0:0]\n-A alone -m string --string x --algo bm -j DROP",
 		"-A INPUT -p tcp -j DROP\n-A INPUT -p tcp -m string --string x --algo bm -j ACCEPT",
-		"-A INPUT -o eth0 -m string --string x --algo bm -j ACCEPT",
+		"-A other -o eth0 -m string --string x --algo bm -j ACCEPT\n-A INPUT -j other",
+		"-A INPUT -m string --string x --algo bm -j DROP",
+		"-A INPUT -m string --string x --algo bm -j chain\n-A INPUT -p tcp -j ACCEPT",
+		"-A INPUT -m mark --mark 1 -j other",
+		"-A INPUT -m set --match-set missing src -j DROP",
+		"-A INPUT -m owner --uid-owner 0 -j ACCEPT",
+		"-A INPUT -m conntrack --ctstate NEW --ctdir REPLY -j ACCEPT",
 	};
 
 	for (size_t i = 0; i < FW_LENGTH(rules); i++) {
 		struct fw_readback readback = read_rule(FW_IPV4, rules[i]);
 		expect_known(&readback, rules[i]);
+	}
+}
+END_TEST
+
+/* ---- what iptables-restore refuses ---- */
+
+/* Rules, but for the chain, that make a text useless wherever they stand. */
+static const char *const refused[] = {
+	"--nonsense -j DROP",
+	"-j DROP --nonsense",
+	"-m nonsense -j DROP",
+	"-m recent --set --nonsense -j DROP",
+	"-m string --algo bm --string x --nonsense -j DROP",
+	"-m string --string x -j DROP",
+	"-m statistic --mode random -j DROP",
+	"-m mark --mark 0xg -j DROP",
+	"-m conntrack -j DROP",
+	"-m conntrack --ctstate NONSENSE -j DROP",
+	"-m conntrack --ctstate NEW --ctstate INVALID -j DROP",
+	"-m limit --limit 0/s -j DROP",
+	"-m hashlimit --hashlimit-name x --hashlimit 1/s --hashlimit-mode odd -j DROP",
+	"-m addrtype --dst-type NONSENSE -j DROP",
+	"-p tcp -m multiport -j DROP",
+	"-p tcp --dport 65536 -j DROP",
+	"-p tcp --dport 22 --dport 23 -j DROP",
+	"-s 10.0.0.1 -s 10.0.0.2 -j DROP",
+	"-p nonsense -j DROP",
+	"-j NONSENSE",
+	"-j NONSENSE --odd 1",
+	"-j LOG --log-level nonsense",
+	"-j LOG --log-prefix x --log-prefix y",
+	"-j MARK",
+	"-j MARK --set-mark x",
+	"-j NFQUEUE --nonsense",
+	"-j DNAT --to-destination 10.0.0.1",
+	"-j CT --notrack",
+	"-j TEE --gateway nonsense",
+	"-j REJECT --reject-with nonsense",
+	"-4 --nonsense",
+};
+
+START_TEST(what_is_refused_is_unknown_wherever_it_stands) {
+	const char *rule = fw_arena_printf(&arena, "-A other %s", refused[_i]);
+	struct fw_readback apart = read_rule(FW_IPV4, rule);
+	struct fw_readback behind = read_rule(
+		FW_IPV4, fw_arena_printf(&arena, "-A INPUT -j ACCEPT\n-A INPUT %s", refused[_i]));
+
+	ck_assert_msg(apart.unknown_count == 1, "%s", refused[_i]);
+	ck_assert_str_eq(apart.unknowns[0].place.text, "text:5");
+	ck_assert(apart.unknowns[0].hook == FW_RB_NONE);
+	ck_assert_msg(behind.unknown_count == 1, "%s", refused[_i]);
+	ck_assert_str_eq(behind.unknowns[0].place.text, "text:6");
+}
+END_TEST
+
+/* Rules of the other family are none of this one's, from where that is said. */
+START_TEST(what_is_well_formed_counts_where_it_matters) {
+	static const char *const rules[] = {
+		"-m string --algo bm --string x -j DROP",
+		"-m mark --mark 0x1/0xff -j DROP",
+		"-m conntrack --ctorigsrc 10.0.0.1 -j DROP",
+		"-m addrtype --dst-type ANYCAST -j DROP",
+		"-m set --match-set missing src -j DROP",
+		"-j NFQUEUE --queue-num 1 --queue-bypass",
+		"-6 --nonsense",
+	};
+
+	for (size_t i = 0; i < FW_LENGTH(rules); i++) {
+		struct fw_readback apart =
+			read_rule(FW_IPV4, fw_arena_printf(&arena, "-A other %s", rules[i]));
+		struct fw_readback behind = read_rule(FW_IPV4,
+			fw_arena_printf(&arena, "-A INPUT -j ACCEPT\n-A INPUT %s", rules[i]));
+		expect_known(&apart, rules[i]);
+		expect_known(&behind, rules[i]);
+	}
+}
+END_TEST
+
+/* Somebody knew what runs: of modules that are new here, it is told where they matter. */
+START_TEST(what_runs_may_be_newer) {
+	static const struct {
+		const char *rule, *what;
+	} rules[] = {
+		{"-m nonsense --odd 1 ! --set x -j ACCEPT", "the match 'nonsense'"},
+		{"-m recent --nonsense -j ACCEPT", "the option '--nonsense'"},
+		{"-m string --algo bm --string x --nonsense 1 -j ACCEPT",
+			"the option '--nonsense'"},
+		{"-j NONSENSE --odd 1", "the target 'NONSENSE'"},
+		{"-j REJECT --nonsense 1", "the option '--nonsense'"},
+	};
+	static const char *const broken[] = {"--nonsense -j DROP", "-p tcp --dport 65536 -j DROP"};
+
+	for (size_t i = 0; i < FW_LENGTH(rules); i++) {
+		const char *text = fw_arena_printf(&arena,
+			"*filter\n:INPUT DROP [0:0]\n:other - [0:0]\n-A INPUT %s\nCOMMIT\n",
+			rules[i].rule);
+		const char *apart = fw_arena_printf(&arena,
+			"*filter\n:INPUT DROP [0:0]\n:other - [0:0]\n-A other %s\nCOMMIT\n",
+			rules[i].rule);
+		struct fw_readback met = read_slice(FW_IPV4, false, fw_slice(text), NULL);
+		struct fw_readback idle = read_slice(FW_IPV4, false, fw_slice(apart), NULL);
+		ck_assert_uint_eq(met.unknown_count, 1);
+		ck_assert_str_eq(met.unknowns[0].what, rules[i].what);
+		expect_known(&idle, rules[i].rule);
+	}
+	for (size_t i = 0; i < FW_LENGTH(broken); i++) {
+		const char *text = fw_arena_printf(
+			&arena, "*filter\n:other - [0:0]\n-A other %s\nCOMMIT\n", broken[i]);
+		struct fw_readback readback = read_slice(FW_IPV4, false, fw_slice(text), NULL);
+		ck_assert_uint_eq(readback.unknown_count, 1);
+	}
+}
+END_TEST
+
+START_TEST(lines_that_are_refused_are_unknown) {
+	static const char *const lines[] = {" ", "\t", " # x", " COMMIT\n*nat", "COMMIT \n*nat",
+		"COMMIT now\n*nat", " :x - [0:0]", " *nat", "nonsense", "[x] -A INPUT -j DROP",
+		"[1:2 -A INPUT -j DROP", "[1:2]", "-A INPUT -j later\n:later - [0:0]",
+		"-A later -j DROP\n:later - [0:0]", "-F nowhere", "-Z nowhere", "-X nowhere",
+		"-X chain", "-A INPUT -o eth0 -j DROP", "-A OUTPUT -i eth0 -j DROP",
+		"-P chain ACCEPT", "-A \"\" -j DROP"};
+
+	for (size_t i = 0; i < FW_LENGTH(lines); i++) {
+		struct fw_readback readback = read_text(FW_IPV4,
+			fw_arena_printf(&arena,
+				"*filter\n:INPUT DROP [0:0]\n:chain - [0:0]\n-A chain -j DROP\n%s\n"
+				"COMMIT\n",
+				lines[i]));
+		ck_assert_msg(readback.unknown_count != 0, "%s", lines[i]);
 	}
 }
 END_TEST
@@ -478,281 +672,34 @@ START_TEST(sets_say_what_rules_say) {
 }
 END_TEST
 
-/* ---- random chains ---- */
+/* ---- odd ones ---- */
 
-enum { LOOPS = 200, CHAINS = 6, RULES = 40, PACKETS = 400, HOSTS = 64 };
-
-/* A rule asks for part of 10.0.0.0/26 by source or destination, or a port, and so on. */
-struct model_rule {
-	unsigned source, source_length, destination,
-		destination_length; /* lengths 26 to 32, 0: any */
-	unsigned port;		    /* 0: any */
-	char action;		    /* A, D, J, G, R or L for a log */
-	unsigned chain;
-};
-
-struct model_chains {
-	struct model_rule rules[CHAINS][RULES];
-	size_t counts[CHAINS];
-	unsigned source, destination, port; /* of a packet */
-};
-
-static unsigned some(size_t count) {
-	return (unsigned)model_random(count);
-}
-
-/* Most chains are like those of trees, and some not; `calls`: of so many rules one calls a chain.
- */
-static struct model_rule random_rule(unsigned chain, bool tree, unsigned calls) {
-	static const char actions[] = "AADRL";
-	bool call = some(calls) == 0;
-	struct model_rule rule = {.action = actions[some(5)]};
-
-	if (call && chain + 1 < CHAINS) {
-		rule.action = some(3) == 0 ? 'J' : 'G';
-		rule.chain = chain + 1 + some(some(2) == 0 ? 1 : CHAINS - chain - 1);
-	}
-	if (some(tree ? 30 : 3) != 0) {
-		rule.source_length = call ? 26 + some(3) : 28 + some(5);
-		rule.source = some(HOSTS);
-	}
-	if (some(tree ? 20 : 3) == 0) {
-		rule.destination_length = 26 + some(7);
-		rule.destination = some(HOSTS);
-	}
-	rule.port = some(call ? 12 : 4) == 0 ? 1 + some(3) : 0;
-	return rule;
-}
-
-static void write_side(struct fw_buf *out, const char *option, unsigned address, unsigned length) {
-	if (length != 0) {
-		fw_buf_printf(out, " %s 10.0.0.%u/%u", option, address, length);
-	}
-}
-
-static void write_rule(struct fw_buf *out, unsigned chain, const struct model_rule *rule) {
-	static const char *const targets[] = {
-		['A'] = "ACCEPT", ['D'] = "DROP", ['R'] = "RETURN", ['L'] = "LOG"};
-
-	fw_buf_printf(out, "-A %s%u", chain == 0 ? "INPUT" : "c", chain);
-	if (chain == 0) {
-		out->length--; /* its number */
-	}
-	write_side(out, "-s", rule->source, rule->source_length);
-	write_side(out, "-d", rule->destination, rule->destination_length);
-	if (rule->port != 0) {
-		fw_buf_printf(out, " -p tcp -m tcp --dport %u", rule->port);
-	}
-	if (rule->action == 'J' || rule->action == 'G') {
-		fw_buf_printf(out, " -%c c%u\n", rule->action == 'J' ? 'j' : 'g', rule->chain);
-	} else {
-		fw_buf_printf(out, " -j %s\n", targets[(unsigned char)rule->action]);
-	}
-}
-
-static void random_text(struct model_chains *model, struct fw_buf *out) {
-	unsigned calls = 3 + some(30);
-
-	fw_buf_add_text(out, "*filter\n:INPUT DROP [0:0]\n");
-	for (unsigned i = 1; i < CHAINS; i++) {
-		fw_buf_printf(out, ":c%u - [0:0]\n", i);
-	}
-	for (unsigned i = 0; i < CHAINS; i++) {
-		bool tree = some(3) != 0;
-		model->counts[i] = 1 + some(RULES);
-		for (size_t j = 0; j < model->counts[i]; j++) {
-			model->rules[i][j] = random_rule(i, tree, calls);
-			write_rule(out, i, &model->rules[i][j]);
-		}
-	}
-	fw_buf_add_text(out, "COMMIT\n");
-}
-
-static bool in_prefix(unsigned address, unsigned prefix, unsigned length) {
-	return length == 0 || address >> (32 - length) == prefix >> (32 - length);
-}
-
-/* A, D, or R for back to whoever jumped. */
-static char judge(const struct model_chains *model, unsigned chain) {
-	for (size_t i = 0; i < model->counts[chain]; i++) {
-		const struct model_rule *rule = &model->rules[chain][i];
-		if (!in_prefix(model->source, rule->source, rule->source_length) ||
-			!in_prefix(
-				model->destination, rule->destination, rule->destination_length) ||
-			(rule->port != 0 && rule->port != model->port) || rule->action == 'L') {
-			continue;
-		}
-		if (rule->action == 'G') {
-			return judge(model, rule->chain);
-		}
-		char verdict = rule->action == 'J' ? judge(model, rule->chain) : rule->action;
-		if (verdict != 'R' || rule->action == 'R') {
-			return verdict;
-		}
-	}
-	return 'R';
-}
-
-static struct fw_point packet(const struct model_chains *model) {
-	struct fw_point point = {0};
-
-	point.values[FW_VAR_HOOK] = fw_value(FW_RB_INPUT);
-	point.values[FW_VAR_IN] = fw_value(1);
-	point.values[FW_VAR_FAMILY] = fw_value(FW_IPV4);
-	point.values[FW_VAR_PROTOCOL] = fw_value(IPPROTO_TCP);
-	point.values[FW_VAR_SOURCE] = fw_value(0x0a000000 + model->source);
-	point.values[FW_VAR_DESTINATION] = fw_value(0x0a000000 + model->destination);
-	point.values[FW_VAR_PORT] = fw_value(model->port);
-	point.values[FW_VAR_TRACKING] = fw_value(FW_TRACKING_NEW);
-	return point;
-}
-
-/* The line that decides asks for the packet's addresses, if for any. */
-static void check_place(const struct fw_readback *readback, const struct fw_point *point,
-	const char *text, const struct model_chains *model) {
-	const struct fw_rb_decision *decision =
-		fw_readback_decision(&spaces, readback, FW_RB_INPUT, point);
-	unsigned address, length;
-
-	ck_assert_ptr_nonnull(decision);
-	struct fw_place place = fw_place_at(&arena, &decision->place, point);
-	const char *option = strstr(text + place.span.start, " -s 10.0.0.");
-	if (option != NULL && option < text + place.span.end &&
-		sscanf(option, " -s 10.0.0.%u/%u", &address, &length) == 2) {
-		ck_assert(in_prefix(model->source, address, length));
-	}
-}
-
-START_TEST(chains_are_judged_as_packet_by_packet) {
-	struct model_chains model = {0};
-	struct fw_buf text FW_AUTO(fw_buf_fini) = {0};
-
-	model_seed(_i);
-	random_text(&model, &text);
-	struct fw_readback readback = read_slice(FW_IPV4, false, fw_buf_slice(&text), NULL);
-	expect_known(&readback, text.data);
-	for (size_t i = 0; i < PACKETS; i++) {
-		model.source = some(HOSTS + 2);
-		model.destination = some(HOSTS + 2);
-		model.port = 1 + some(4);
-		struct fw_point point = packet(&model);
-		bool accepted = fw_space_contains(&spaces, readback.must[FW_RB_INPUT], &point);
-		ck_assert_msg(accepted == (judge(&model, 0) == 'A'),
-			"from .%u to .%u port %u is %s:\n%s", model.source, model.destination,
-			model.port, accepted ? "accepted" : "dropped", text.data);
-		check_place(&readback, &point, text.data, &model);
-	}
+/* A name of hashlimit is no chain's, whatever it looks like. */
+START_TEST(names_of_tables_are_no_chains) {
+	struct fw_readback readback = read_rule(FW_IPV4,
+		"-A INPUT -m hashlimit --hashlimit 1/s --hashlimit-name \"filter nowhere\" -j "
+		"DROP\n"
+		"-A INPUT -m hashlimit --hashlimit 2/s --hashlimit-name \"filled x\" -j DROP\n"
+		"-A nowhere -j ACCEPT\n-A INPUT -j SET --add-set x src");
+	ck_assert_uint_eq(readback.unknown_count, 1);
+	ck_assert_str_eq(readback.unknowns[0].what, "the missing chain 'nowhere'");
 }
 END_TEST
 
-/* ---- large and hostile ---- */
+/* Packets to some address of the host, or one of its networks. */
+START_TEST(what_is_said_of_broadcasts_is_compared) {
+	struct fw_readback less = read_rule(
+		FW_IPV4, "-A INPUT -m addrtype --dst-type BROADCAST -j DROP\n-A INPUT -j ACCEPT");
+	struct fw_readback odd = read_rule(FW_IPV4,
+		"-A INPUT -m addrtype --dst-type BROADCAST -m string --string x --algo bm -j "
+		"ACCEPT\n-A INPUT -d 255.255.255.255 -j ACCEPT");
 
-enum { MEMBERS = 20000, DEEP = 5000, ADDRESSES = 3000 };
-
-/* A tree of chains by 8 bits each, with a rule for each member at the bottom. */
-static void write_tree(struct fw_buf *out) {
-	fw_buf_add_text(out, "*filter\n:INPUT DROP [0:0]\n:top - [0:0]\n-A INPUT -j top\n");
-	for (unsigned i = 0; i < MEMBERS; i++) {
-		if (i % 256 == 0) {
-			fw_buf_printf(out, ":c%u - [0:0]\n-A top -s 10.0.%u.0/24 -g c%u\n", i / 256,
-				i / 256, i / 256);
-		}
-		fw_buf_printf(out, "-A c%u -s 10.0.%u.%u/32 -p tcp -m tcp --dport %u -j ACCEPT\n",
-			i / 256, i / 256, i % 256, 8000 + i % 7);
-	}
-	fw_buf_add_text(out, "COMMIT\n");
-}
-
-START_TEST(trees_of_many_members_are_cheap) {
-	struct fw_buf text FW_AUTO(fw_buf_fini) = {0};
-
-	write_tree(&text);
-	struct fw_readback readback = read_slice(FW_IPV4, false, fw_buf_slice(&text), NULL);
-	expect_known(&readback, "a tree");
-	ck_assert_uint_lt(readback.decision_count, 16);
-	ck_assert_uint_lt(spaces.steps, 100 * MEMBERS);
-	struct model_chains model = {.source = 5 * 256 + 9, .port = 8000 + (5 * 256 + 9) % 7};
-	struct fw_point point = packet(&model);
-	ck_assert(fw_space_contains(&spaces, readback.must[FW_RB_INPUT], &point));
-	const struct fw_rb_decision *decision =
-		fw_readback_decision(&spaces, &readback, FW_RB_INPUT, &point);
-	struct fw_place place = fw_place_at(&arena, &decision->place, &point);
-	ck_assert(strncmp(text.data + place.span.start, "-A c5 -s 10.0.5.9/32 ", 21) == 0);
-	point.values[FW_VAR_PORT].low++;
-	ck_assert(!fw_space_contains(&spaces, readback.may[FW_RB_INPUT], &point));
-}
-END_TEST
-
-/* What is looked at for a part that is too small to be made one rule is looked at again. */
-START_TEST(small_parts_of_trees_leave_them_whole) {
-	struct fw_buf text FW_AUTO(fw_buf_fini) = {0};
-	struct model_chains model = {0};
-
-	fw_buf_add_text(&text, "*filter\n:INPUT DROP [0:0]\n:c1 - [0:0]\n:c2 - [0:0]\n");
-	for (unsigned i = 0; i < HOSTS; i++) {
-		fw_buf_printf(
-			&text, "-A c2 -s 10.0.0.%u/32 -j %s\n", i, i % 2 == 0 ? "ACCEPT" : "DROP");
-	}
-	for (unsigned i = 0; i < HOSTS; i++) {
-		fw_buf_printf(
-			&text, "-A c1 -s 10.0.1.%u/32 -j %s\n", i, i % 2 == 0 ? "DROP" : "ACCEPT");
-	}
-	fw_buf_printf(&text,
-		"-A c1 -s 10.0.0.0/26%s -g c2\n-A INPUT -s 10.0.0.0/30 -g c1\nCOMMIT\n",
-		_i == 0 ? "" : " -p tcp -m tcp --dport 1");
-	struct fw_readback readback = read_slice(FW_IPV4, false, fw_buf_slice(&text), NULL);
-	for (model.source = 0; model.source < HOSTS; model.source++) {
-		struct fw_point point = packet(&model);
-		ck_assert(fw_space_contains(&spaces, readback.must[FW_RB_INPUT], &point) ==
-			  (_i == 0 && model.source < 4 && model.source % 2 == 0));
-	}
-}
-END_TEST
-
-/* The kernel allows no such depth; a tree of gotos at the end of chains needs none here. */
-START_TEST(deep_chains_do_no_harm) {
-	struct fw_buf text FW_AUTO(fw_buf_fini) = {0};
-
-	fw_buf_add_text(&text, "*filter\n:INPUT DROP [0:0]\n-A INPUT -j c0\n");
-	for (unsigned i = 0; i < DEEP; i++) {
-		fw_buf_printf(&text, ":c%u - [0:0]\n-A c%u -s 10.0.0.0/8 %s c%u\n", i, i,
-			_i == 0 ? "-g" : "-p tcp -j", i + 1);
-	}
-	fw_buf_printf(&text, ":c%u - [0:0]\n-A c%u -j ACCEPT\nCOMMIT\n", DEEP, DEEP);
-	struct fw_readback readback = read_slice(FW_IPV4, false, fw_buf_slice(&text), NULL);
-	ck_assert_uint_ge(readback.unknown_count, 1);
-}
-END_TEST
-
-START_TEST(chains_in_circles_do_no_harm) {
-	static const char *const circles[] = {
-		("-A INPUT -s 10.0.0.0/8 -g chain\n-A chain -s 10.0.0.0/8 -g other\n"
-		 "-A other -s 10.0.0.0/8 -g chain"),
-		"-A INPUT -j chain\n-A chain -j other\n-A other -j chain",
-		"-A INPUT -s 10.0.0.0/8 -j chain\n-A chain -s 10.0.0.0/8 -j chain",
-	};
-
-	for (size_t i = 0; i < FW_LENGTH(circles); i++) {
-		struct fw_readback readback = read_rule(FW_IPV4, circles[i]);
-		ck_assert_uint_ge(readback.unknown_count, 1);
-	}
-}
-END_TEST
-
-START_TEST(lists_that_multiply_end) {
-	struct fw_buf list FW_AUTO(fw_buf_fini) = {0};
-	struct fw_buf text FW_AUTO(fw_buf_fini) = {0};
-
-	for (unsigned i = 0; i < ADDRESSES; i++) {
-		fw_buf_printf(&list, "%s10.0.%u.%u", i == 0 ? "" : ",", i / 256, i % 256);
-	}
-	fw_buf_printf(
-		&text, "*filter\n-A INPUT -s %s -d %s -j DROP\nCOMMIT\n", list.data, list.data);
-	struct fw_source source = {.name = "text", .text = fw_buf_slice(&text)};
-	struct fw_ruleset ruleset;
-	ck_assert(!fw_read_iptables(&arena, FW_IPV4, false, &source, NULL, &ruleset, &diags));
-	ck_assert_uint_eq(diags.errors, 1);
-	ck_assert_str_eq(diags.list.items[0]->id, "rule-set-too-large");
+	expect_known(&less, "a drop of broadcasts");
+	ck_assert_uint_eq(less.remark_count, 1);
+	ck_assert_str_eq(less.remarks[0],
+		"text:5: packets to all of a network pass less than those to one address");
+	ck_assert_uint_eq(odd.unknown_count, 1);
+	ck_assert_str_eq(odd.unknowns[0].what, "the match 'string'");
 }
 END_TEST
 
@@ -799,28 +746,26 @@ END_TEST
 
 int main(void) {
 	Suite *suite = suite_create("readback: iptables");
-	TCase *words = tcase_create("words"), *chains = tcase_create("chains");
+	TCase *words = tcase_create("words");
 
 	tcase_add_checked_fixture(words, set_up, tear_down);
+	tcase_set_timeout(words, 60);
 	tcase_add_loop_test(words, reads_all_spellings, 0, FW_LENGTH(spellings));
 	tcase_add_loop_test(words, says_what_it_does_not_understand, 0, FW_LENGTH(strangers));
 	tcase_add_test(words, what_does_not_decide_is_not_unknown);
+	tcase_add_loop_test(
+		words, what_is_refused_is_unknown_wherever_it_stands, 0, FW_LENGTH(refused));
+	tcase_add_test(words, what_is_well_formed_counts_where_it_matters);
+	tcase_add_test(words, what_runs_may_be_newer);
+	tcase_add_test(words, lines_that_are_refused_are_unknown);
 	tcase_add_test(words, tables_must_end_and_be_there_once);
 	tcase_add_test(words, own_chains_are_called_where_that_is_asked_for);
 	tcase_add_test(words, sets_that_are_odd_are_unknown);
 	tcase_add_test(words, sets_say_what_rules_say);
+	tcase_add_test(words, names_of_tables_are_no_chains);
+	tcase_add_test(words, what_is_said_of_broadcasts_is_compared);
+	tcase_add_loop_test(words, spoilt_texts_do_no_harm, 0, 200);
 	suite_add_tcase(suite, words);
-
-	tcase_add_checked_fixture(chains, set_up, tear_down);
-	tcase_set_timeout(chains, 60);
-	tcase_add_loop_test(chains, chains_are_judged_as_packet_by_packet, 0, LOOPS);
-	tcase_add_test(chains, trees_of_many_members_are_cheap);
-	tcase_add_loop_test(chains, small_parts_of_trees_leave_them_whole, 0, 2);
-	tcase_add_loop_test(chains, deep_chains_do_no_harm, 0, 2);
-	tcase_add_test(chains, chains_in_circles_do_no_harm);
-	tcase_add_test(chains, lists_that_multiply_end);
-	tcase_add_loop_test(chains, spoilt_texts_do_no_harm, 0, 200);
-	suite_add_tcase(suite, chains);
 
 	SRunner *runner = srunner_create(suite);
 	srunner_run_all(runner, CK_ENV);

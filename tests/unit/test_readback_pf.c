@@ -143,13 +143,47 @@ START_TEST(a_host_is_what_its_policy_is) {
 }
 END_TEST
 
+/* No rule keeps a state of what is sent, so that answers pass as beginnings do. */
+START_TEST(answers_to_what_leaves_no_state_are_beginnings) {
+	read_openbsd("block in\npass in proto udp from port 53 to (self) no state\n");
+	fw_space known_udp = both(is(FW_VAR_PROTOCOL, IPPROTO_UDP), known());
+	fw_space from53 = both(known_udp, is(FW_VAR_SOURCE_PORT, 53));
+	fw_space inside = both(of_hook(FW_RB_INPUT), is(FW_VAR_IN, EM0));
+	fw_space denied =
+		both(both(inside, known_udp), is(FW_VAR_TRACKING, FW_TRACKING_ESTABLISHED));
+	denied = fw_space_subtract(&spaces, denied, either(from53, readback.outside));
+	understood();
+	ck_assert(denied != FW_SPACE_EMPTY);
+	ck_assert_uint_eq(both(denied, readback.may[FW_RB_INPUT]), FW_SPACE_EMPTY);
+	fw_space passes = both(inside, both(from53, address(FW_VAR_DESTINATION, "10.0.0.0/8")));
+	ck_assert(fw_space_is_subset(&spaces, passes, readback.must[FW_RB_INPUT]));
+}
+END_TEST
+
+/* Of IGMP and listener messages, on another interface than loopback. */
+static fw_space membership(enum fw_rb_hook hook) {
+	fw_space types = either(between(FW_VAR_SOURCE_PORT, 130, 132), is(FW_VAR_SOURCE_PORT, 143));
+	fw_space set = either(is(FW_VAR_PROTOCOL, IPPROTO_IGMP),
+		both(both(is(FW_VAR_FAMILY, FW_IPV6), is(FW_VAR_PROTOCOL, IPPROTO_ICMPV6)), types));
+
+	set = fw_space_subtract(&spaces, set, is(FW_VAR_IN, LO));
+	set = fw_space_subtract(&spaces, set, is(FW_VAR_OUT, LO));
+	return both(of_hook(hook), both(fresh(), set));
+}
+
 START_TEST(nothing_said_is_all_allowed) {
 	read_openbsd("# nothing\n");
 	understood();
 	for (int hook = FW_RB_INPUT; hook < FW_RB_HOOK_COUNT; hook++) {
-		fw_space all = of_hook((enum fw_rb_hook)hook);
-		ck_same(fw_space_subtract(&spaces, all, readback.outside),
-			fw_space_subtract(&spaces, readback.must[hook], readback.outside));
+		fw_space all = of_hook((enum fw_rb_hook)hook), left_out = readback.outside;
+		if (hook != FW_RB_FORWARD) {
+			fw_space options = membership((enum fw_rb_hook)hook);
+			ck_same(both(readback.may[hook], options), FW_SPACE_EMPTY);
+			left_out = either(
+				left_out, fw_space_exists(&spaces, options, FW_VAR_TRACKING));
+		}
+		ck_same(fw_space_subtract(&spaces, all, left_out),
+			fw_space_subtract(&spaces, readback.must[hook], left_out));
 	}
 }
 END_TEST
@@ -161,9 +195,47 @@ START_TEST(invalid_is_dropped_where_states_are_kept) {
 	understood();
 	ck_same(both(readback.must[FW_RB_INPUT], invalid),
 		both(both(of_hook(FW_RB_INPUT), invalid), is(FW_VAR_IN, LO)));
-	read_openbsd("pass no state\n");
+	read_openbsd("pass no state allow-opts\n");
 	understood();
 	ck_same(both(readback.must[FW_RB_INPUT], invalid), both(of_hook(FW_RB_INPUT), invalid));
+}
+END_TEST
+
+static const struct {
+	const char *text;
+	bool passes;
+} optioned[] = {
+	{"pass no state\n", false},
+	{"pass keep state\n", false},
+	{"pass quick\n", false},
+	{"anchor {\npass quick\n}\npass no state allow-opts\n", false},
+	{"pass no state allow-opts\npass tag x\n", false},
+	{"pass proto { igmp, icmp6 } no state\n", false},
+	{"pass inet6 proto icmp6 icmp6-type { 130, 131, 132, 143 } no state\npass proto igmp\n",
+		false},
+	{"pass no state allow-opts\n", true},
+	{"pass quick proto { igmp, icmp6 } no state allow-opts\nblock\n", true},
+	{"pass keep state\npass quick no state allow-opts\n", true},
+};
+
+START_TEST(options_pass_by_rules_that_allow_them) {
+	static const enum fw_rb_hook hooks[] = {FW_RB_INPUT, FW_RB_OUTPUT};
+
+	read_openbsd(optioned[_i].text);
+	understood();
+	for (size_t i = 0; i < FW_LENGTH(hooks); i++) {
+		fw_space set = fw_space_subtract(&spaces, membership(hooks[i]), readback.outside);
+		struct fw_point point = fw_space_witness(&spaces, set);
+		const struct fw_rb_decision *decision =
+			fw_readback_decision(&spaces, &readback, hooks[i], &point);
+		ck_same(both(readback.must[hooks[i]], set),
+			optioned[_i].passes ? set : FW_SPACE_EMPTY);
+		ck_same(both(readback.may[hooks[i]], set),
+			optioned[_i].passes ? set : FW_SPACE_EMPTY);
+		ck_assert_ptr_nonnull(decision);
+		ck_assert(decision->accepts == optioned[_i].passes && !decision->rejects);
+		ck_assert_ptr_nonnull(strstr(decision->place.text, "pf.conf:"));
+	}
 }
 END_TEST
 
@@ -226,7 +298,8 @@ START_TEST(translations_are_sets_and_targets) {
 	fw_space web = both(address(FW_VAR_DESTINATION, "10.0.0.80"), tcp_to(80, 80));
 	fw_space wanted = fw_space_subtract(
 		&spaces, both(of_hook(FW_RB_FORWARD), both(fresh(), web)), readback.outside);
-	ck_same(both(readback.must[FW_RB_FORWARD], fresh()), wanted);
+	fw_space must = both(readback.must[FW_RB_FORWARD], fresh());
+	ck_same(fw_space_subtract(&spaces, must, readback.outside), wanted);
 }
 END_TEST
 
@@ -307,8 +380,7 @@ static const struct {
 	{"pass in on egress\n", "pf.conf:1", "group 'egress'"},
 	{"pass in on lo1\n", "pf.conf:1", "interface 'lo1'"},
 	{"set state-policy if-bound\npass\n", "pf.conf:2", "bound to interfaces"},
-	{"block in\n", "pf.conf", "without a state"},
-	{"block\npass in proto igmp\n", "pf.conf:2", "allow-opts"},
+	{"block in\npass out proto udp\n", "pf.conf", "without a state"},
 	{"block\npass in from (self)\n", "pf.conf", "source is an address of this host"},
 	{"block in\npass in to (self:broadcast)\npass out\n", "pf.conf", "broadcast"},
 	{"match in proto tcp rdr-to 10.0.0.1 port 80\nmatch in proto tcp rdr-to 10.0.0.2 port 80\n",
@@ -396,6 +468,83 @@ START_TEST(work_grows_with_the_addresses) {
 }
 END_TEST
 
+/* One rule for each address, as people write them who have not heard of tables. */
+static uint64_t steps_of_rules(size_t count) {
+	FW_AUTO(fw_buf_fini) struct fw_buf text = {0};
+
+	tear_down();
+	arena = (struct fw_arena){0};
+	diags = (struct fw_diags){0};
+	set_up();
+	fw_buf_add_text(&text, "block\npass out proto tcp\n");
+	for (size_t i = 0; i < count; i++) {
+		fw_buf_printf(&text, "pass in quick from 10.%zu.%zu.%zu\n", i >> 15, i >> 7 & 255,
+			i << 1 & 255);
+	}
+	read_openbsd(text.data);
+	understood();
+	return spaces.steps;
+}
+
+START_TEST(work_grows_with_the_rules) {
+	uint64_t some = steps_of_rules(MANY), twice = steps_of_rules(2 * (size_t)MANY);
+
+	ck_assert_uint_lt(twice, 3 * some);
+	ck_assert_uint_lt(some, (uint64_t)MANY * 1500);
+}
+END_TEST
+
+/* ---- hostile texts ---- */
+
+enum { REPEATED = 20000 };
+
+/* A head, a line so many times (with its number for a question mark, and the one before it for an
+ * at sign), and a tail. */
+static const struct {
+	const char *head, *line, *tail, *what;
+	unsigned times;
+} hostile[] = {
+	{"m0 = \"10.0.0.1\"\n", "m? = $m@ $m@\n", "pass from { $m59 }\n", "too long", 60},
+	{"pass from ", "{ ", "10.0.0.1\n", "lists in lists", REPEATED},
+	{"", "anchor x {\n", "pass\n", "anchors in anchors", REPEATED},
+	{"", "}\n", "", "grammar", REPEATED},
+	{"pass in \\\n", "\\\n", "nonsense\n", "the option: 'nonsense'", REPEATED},
+	{"pass in from ", "x", "\n", "which are not in this text", REPEATED},
+	{"", "pass in\r\n", "", "character", 3},
+	{"", "pass user ?\n", "", "the option: 'user'", REPEATED},
+	{"block\n", "pass in proto tcp from any port ? keep state (max 1)\n", "",
+		"more rules than are told", 2000},
+	{"block\n", "pass in keep state (max 1)", "", "", 1},
+};
+
+static void add_line(struct fw_buf *text, const char *line, unsigned number) {
+	for (; *line != '\0'; line++) {
+		if (*line == '?' || *line == '@') {
+			fw_buf_printf(text, "%u", number - (*line == '@'));
+		} else {
+			fw_buf_add_char(text, *line);
+		}
+	}
+}
+
+START_TEST(hostile_texts_end) {
+	FW_AUTO(fw_buf_fini) struct fw_buf text = {0};
+	bool said = hostile[_i].what[0] == '\0';
+
+	fw_buf_add_text(&text, hostile[_i].head);
+	for (unsigned i = 1; i <= hostile[_i].times; i++) {
+		add_line(&text, hostile[_i].line, i);
+	}
+	fw_buf_add_text(&text, hostile[_i].tail);
+	read_openbsd(text.data);
+	for (size_t i = 0; i < readback.unknown_count; i++) {
+		said = said || strstr(readback.unknowns[i].what, hostile[_i].what) != NULL;
+		ck_assert(strncmp(readback.unknowns[i].place.text, "pf.conf", 7) == 0);
+	}
+	ck_assert_msg(said, "%s", hostile[_i].what);
+}
+END_TEST
+
 int main(void) {
 	Suite *suite = suite_create("pf, read back");
 	TCase *tcase = tcase_create("sets");
@@ -403,8 +552,10 @@ int main(void) {
 	tcase_add_checked_fixture(tcase, set_up, tear_down);
 	tcase_set_timeout(tcase, 60);
 	tcase_add_loop_test(tcase, a_host_is_what_its_policy_is, 0, 2);
+	tcase_add_test(tcase, answers_to_what_leaves_no_state_are_beginnings);
 	tcase_add_test(tcase, nothing_said_is_all_allowed);
 	tcase_add_test(tcase, invalid_is_dropped_where_states_are_kept);
+	tcase_add_loop_test(tcase, options_pass_by_rules_that_allow_them, 0, FW_LENGTH(optioned));
 	tcase_add_test(tcase, what_goes_through_goes_in_and_out);
 	tcase_add_loop_test(tcase, translations_are_sets_and_targets, 0, 2);
 	tcase_add_loop_test(tcase, bounds_are_rates, 0, FW_LENGTH(rates));
@@ -412,6 +563,8 @@ int main(void) {
 	tcase_add_loop_test(tcase, what_is_not_understood_is_unknown, 0, FW_LENGTH(unknowns));
 	tcase_add_loop_test(tcase, what_decides_nothing_is_understood, 0, FW_LENGTH(harmless));
 	tcase_add_test(tcase, work_grows_with_the_addresses);
+	tcase_add_test(tcase, work_grows_with_the_rules);
+	tcase_add_loop_test(tcase, hostile_texts_end, 0, FW_LENGTH(hostile));
 	suite_add_tcase(suite, tcase);
 
 	SRunner *runner = srunner_create(suite);

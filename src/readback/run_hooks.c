@@ -1,0 +1,458 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The base chains that packets of a hook come by, one after the other, each of which sees them as
+ * they look at that point; and those of translation.
+ */
+
+#include "readback/run.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Netfilter's priorities of connection tracking and of translation. */
+enum { TRACKING = -200, DESTINATIONS = -100, SOURCES = 100 };
+
+/* The number of the loopback interface. */
+enum { LOOPBACK = 1 };
+
+/* ---- base chains ---- */
+
+/* Runs one on the streams it sees; `passed` gets those that it does not. */
+static void run_base(struct fw_exec *exec, const struct fw_rb_chain *base,
+	const struct fw_streams *arriving, struct fw_streams *passed) {
+	struct fw_streams streams FW_AUTO(fw_streams_fini) = {0};
+
+	fw_outcome_fini(&exec->outcome);
+	exec->base = exec->chain = base;
+	for (size_t i = 0; i < fw_streams_count(arriving); i++) {
+		struct fw_stream stream = fw_streams_get(arriving, i);
+		struct fw_stream seen = stream;
+		seen.set = fw_space_intersect(exec->spaces, stream.set, base->seen);
+		stream.set = fw_space_subtract(exec->spaces, stream.set, base->seen);
+		fw_streams_add(exec, &streams, seen);
+		fw_streams_add(exec, passed, stream);
+	}
+	fw_streams_settle(exec, &streams);
+	fw_exec_walk(exec, (size_t)(base - exec->program->chains), base->place, &streams);
+	fw_streams_settle(exec, &streams);
+	for (size_t i = 0; i < fw_streams_count(&streams); i++) {
+		if (base->drops) {
+			fw_exec_drop(exec, base->place, false, fw_streams_get(&streams, i));
+		} else {
+			fw_exec_accept(exec, base->place, fw_streams_get(&streams, i));
+		}
+	}
+	fw_exec_judge(exec);
+}
+
+/* The streams that the next base chain gets. */
+static void pass_on(struct fw_exec *exec, struct fw_streams *passed) {
+	const struct fw_outcome *outcome = &exec->outcome;
+	fw_space all = fw_exec_without_dropped(exec, fw_exec_unite(exec, &outcome->accepted));
+
+	fw_streams_add(exec, passed, (struct fw_stream){.set = all});
+	for (size_t i = 0; i < outcome->limited.beside.count; i++) {
+		struct fw_stream stream = outcome->limited.beside.items[i];
+		stream.set = fw_space_subtract(exec->spaces, stream.set, all);
+		stream.set = fw_exec_without_dropped(exec, stream.set);
+		stream.spare = false;
+		fw_streams_add(exec, passed, stream);
+	}
+	fw_streams_settle(exec, passed);
+}
+
+/* ---- packets as a base chain sees them ---- */
+
+/* A hook's packets may look different to a chain: not tracked yet, or not routed. */
+struct view {
+	fw_space set;
+	enum fw_var lost[FW_VAR_COUNT]; /* what it cannot tell apart, up to FW_VAR_NONE */
+	size_t lost_count;
+};
+
+static fw_space is(struct fw_exec *exec, enum fw_var var, uint64_t value) {
+	return fw_space_interval(exec->spaces, var, fw_value(value), fw_value(value));
+}
+
+static fw_space of_hook(struct fw_exec *exec, enum fw_rb_hook hook) {
+	return fw_space_intersect(exec->spaces, exec->universe, is(exec, FW_VAR_HOOK, hook));
+}
+
+static bool sees_untracked(const struct fw_rb_chain *base) {
+	return base->priority <= TRACKING &&
+	       (base->edge == FW_RB_BEFORE_ROUTING || base->hook == FW_RB_OUTPUT);
+}
+
+/* Whether the hook's packets look to the chain as they are. */
+static bool sees_all(const struct fw_rb_chain *base) {
+	return base->edge != FW_RB_BEFORE_ROUTING && !sees_untracked(base);
+}
+
+/* Before routing there is no out-interface. */
+static struct view view_of(struct fw_exec *exec, const struct fw_rb_chain *base) {
+	struct view view = {.set = of_hook(exec, exec->hook)};
+
+	if (base->edge == FW_RB_BEFORE_ROUTING) {
+		view.lost[view.lost_count++] = FW_VAR_OUT;
+		view.set = fw_space_intersect(exec->spaces,
+			fw_space_exists(exec->spaces, view.set, FW_VAR_OUT),
+			is(exec, FW_VAR_OUT, 0));
+	}
+	return view;
+}
+
+/* Part of a view: packets without a connection, whose state reads as invalid. */
+static struct view untracked_view(struct fw_exec *exec, struct view view) {
+	view.set = fw_space_intersect(
+		exec->spaces, view.set, is(exec, FW_VAR_TRACKING, FW_TRACKING_INVALID));
+	view.lost[view.lost_count++] = FW_VAR_TRACKING;
+	view.lost[view.lost_count++] = FW_VAR_TRANSLATED;
+	return view;
+}
+
+/* The hook's packets that look like these. */
+static fw_space behind_view(struct fw_exec *exec, const struct view *view, fw_space set) {
+	for (size_t i = 0; i < view->lost_count; i++) {
+		set = fw_space_exists(exec->spaces, set, view->lost[i]);
+	}
+	return fw_space_intersect(exec->spaces, set, of_hook(exec, exec->hook));
+}
+
+static bool asks_for(struct fw_exec *exec, fw_space set, enum fw_var var, fw_space within) {
+	fw_space any = fw_space_exists(exec->spaces, set, var);
+
+	return fw_space_intersect(exec->spaces, any, within) != set;
+}
+
+/* A chain that judges packets by addresses that they do not have at the hook. */
+static void check_addresses(
+	struct fw_exec *exec, const struct fw_rb_chain *base, fw_space dropped, fw_space within) {
+	bool local = base->edge == FW_RB_NO_EDGE;
+	bool early = base->edge == FW_RB_BEFORE_ROUTING || base->hook == FW_RB_OUTPUT;
+
+	if (early && base->priority <= DESTINATIONS && exec->translates[false][local] &&
+		(asks_for(exec, dropped, FW_VAR_DESTINATION, within) ||
+			asks_for(exec, dropped, FW_VAR_PORT, within) ||
+			asks_for(exec, dropped, FW_VAR_TRANSLATED, within))) {
+		fw_exec_unknown(
+			exec, base->place, "a drop by a destination that is translated later");
+	}
+	if (base->edge == FW_RB_BEHIND_ROUTING && base->priority >= SOURCES &&
+		exec->translates[true][false] &&
+		(asks_for(exec, dropped, FW_VAR_SOURCE, within) ||
+			asks_for(exec, dropped, FW_VAR_SOURCE_PORT, within))) {
+		fw_exec_unknown(exec, base->place, "a drop by a source that was translated before");
+	}
+}
+
+/* Decisions of packets as the chain sees them, as those of the hook's. */
+static void turn_decisions(struct fw_exec *exec, const struct view *view, size_t from) {
+	size_t kept = from;
+
+	for (size_t i = from; i < exec->decisions.count; i++) {
+		struct fw_rb_decision decision = exec->decisions.items[i];
+		decision.set = behind_view(exec, view, decision.set);
+		if (!decision.accepts) {
+			exec->decisions.items[kept++] = decision;
+		}
+	}
+	exec->decisions.count = kept;
+}
+
+/* What it drops of what it sees is taken from what arrives; other verdicts decide nothing. */
+static void run_view(struct fw_exec *exec, const struct fw_rb_chain *base, const struct view *view,
+	struct fw_streams *streams, struct fw_exec_sets *all_rejected) {
+	struct fw_streams seen FW_AUTO(fw_streams_fini) = {0};
+	struct fw_streams unseen FW_AUTO(fw_streams_fini) = {0};
+	struct fw_streams passed = {0};
+	size_t decisions = exec->decisions.count;
+
+	fw_streams_add(exec, &seen, (struct fw_stream){.set = view->set});
+	run_base(exec, base, &seen, &unseen);
+	if (exec->outcome.limited.beside.count != 0 ||
+		exec->outcome.dropped_up_to.list.count != 0) {
+		fw_exec_unknown(exec, base->place, "a limit before packets are tracked or routed");
+	}
+	turn_decisions(exec, view, decisions);
+	fw_space dropped = fw_exec_unite(exec, &exec->outcome.dropped);
+	fw_space rejected = fw_exec_unite(exec, &exec->outcome.rejected);
+	check_addresses(exec, base, dropped, view->set);
+	dropped = behind_view(exec, view, dropped);
+	rejected = behind_view(exec, view, rejected);
+	for (size_t i = 0; i < fw_streams_count(streams); i++) {
+		struct fw_stream stream = fw_streams_get(streams, i);
+		fw_exec_add_set(
+			all_rejected, fw_space_intersect(exec->spaces, stream.set, rejected));
+		stream.set = fw_space_subtract(exec->spaces, stream.set, dropped);
+		fw_streams_add(exec, &passed, stream);
+	}
+	fw_streams_fini(streams);
+	*streams = passed;
+}
+
+/* What comes in from the machine itself was tracked when it was sent. */
+static void run_early(struct fw_exec *exec, const struct fw_rb_chain *base,
+	struct fw_streams *streams, struct fw_exec_sets *rejected) {
+	struct view view = view_of(exec, base), own = view;
+	fw_space loopback = is(exec, FW_VAR_IN, LOOPBACK);
+
+	if (!sees_untracked(base)) {
+		run_view(exec, base, &view, streams, rejected);
+		return;
+	}
+	own.set = fw_space_intersect(exec->spaces, view.set, loopback);
+	view.set = fw_space_subtract(exec->spaces, view.set, loopback);
+	view = untracked_view(exec, view);
+	run_view(exec, base, &view, streams, rejected);
+	if (own.set != FW_SPACE_EMPTY) {
+		run_view(exec, base, &own, streams, rejected);
+	}
+}
+
+/* One that sees packets as they are. */
+static void run_plain(struct fw_exec *exec, const struct fw_rb_chain *base,
+	struct fw_streams *streams, struct fw_exec_sets *rejected) {
+	struct fw_streams passed = {0};
+
+	run_base(exec, base, streams, &passed);
+	check_addresses(
+		exec, base, fw_exec_unite(exec, &exec->outcome.dropped), of_hook(exec, exec->hook));
+	pass_on(exec, &passed);
+	fw_exec_add_set(rejected, fw_exec_unite(exec, &exec->outcome.rejected));
+	fw_streams_fini(streams);
+	*streams = passed;
+}
+
+/* ---- hooks ---- */
+
+struct bases {
+	FW_VEC(const struct fw_rb_chain *) list;
+};
+
+/* 1 before routing, 2 the hook itself, 3 behind it; 0: packets of the hook do not come by. */
+static int station(const struct fw_rb_chain *chain, enum fw_rb_hook hook) {
+	if (chain->nat) {
+		return 0;
+	}
+	switch (chain->edge) {
+	case FW_RB_BEFORE_ROUTING:
+		return hook == FW_RB_OUTPUT ? 0 : 1;
+	case FW_RB_BEHIND_ROUTING:
+		return hook == FW_RB_INPUT ? 0 : 3;
+	case FW_RB_NO_EDGE:
+		break;
+	}
+	return chain->hook == hook ? 2 : 0;
+}
+
+static int compare_bases(const void *left, const void *right) {
+	const struct fw_rb_chain *a = *(const struct fw_rb_chain *const *)left;
+	const struct fw_rb_chain *b = *(const struct fw_rb_chain *const *)right;
+
+	if (a->priority != b->priority) {
+		return a->priority < b->priority ? -1 : 1;
+	}
+	return (a > b) - (a < b);
+}
+
+static void sort_bases(struct bases *bases, size_t from) {
+	if (bases->list.count > from) {
+		qsort(bases->list.items + from, bases->list.count - from,
+			sizeof(*bases->list.items), compare_bases);
+	}
+}
+
+static void find_bases(const struct fw_exec *exec, enum fw_rb_hook hook, struct bases *out) {
+	for (int at = 1; at <= 3; at++) {
+		size_t from = out->list.count;
+		for (size_t i = 0; i < exec->program->chain_count; i++) {
+			if (station(&exec->program->chains[i], hook) == at) {
+				FW_VEC_ADD(&out->list, &exec->program->chains[i]);
+			}
+		}
+		sort_bases(out, from);
+	}
+}
+
+/* One entry a bucket: packets that only it lets through. */
+static void conclude(
+	struct fw_exec *exec, const struct fw_streams *streams, struct fw_readback *out) {
+	out->must[exec->hook] = out->may[exec->hook] = FW_SPACE_EMPTY;
+	for (size_t i = 0; i < fw_streams_count(streams); i++) {
+		struct fw_stream stream = fw_streams_get(streams, i);
+		out->may[exec->hook] =
+			fw_space_union(exec->spaces, out->may[exec->hook], stream.set);
+		if (stream.limit == NULL) {
+			out->must[exec->hook] = stream.set;
+			continue;
+		}
+		FW_VEC_ADD(&exec->rated, (struct fw_rb_rated){exec->hook, stream.set,
+						 stream.limit->rate, stream.limit->place});
+	}
+}
+
+/* What may go round the chains must get through them anyway. */
+static void check_bypasses(struct fw_exec *exec, const struct fw_readback *out) {
+	for (size_t i = 0; i < exec->program->bypass_count; i++) {
+		const struct fw_rb_bypass *one = &exec->program->bypasses[i];
+		fw_space denied = fw_space_subtract(exec->spaces,
+			fw_space_intersect(exec->spaces, one->set, of_hook(exec, exec->hook)),
+			out->must[exec->hook]);
+		if (one->hook == exec->hook && denied != FW_SPACE_EMPTY) {
+			fw_exec_unknown(exec, one->place, one->what);
+		}
+	}
+}
+
+static void run_hook(struct fw_exec *exec, enum fw_rb_hook hook, struct fw_readback *out) {
+	struct fw_streams streams FW_AUTO(fw_streams_fini) = {0};
+	struct fw_exec_sets rejected = {0};
+	struct bases bases = {0};
+
+	exec->hook = hook;
+	fw_streams_add(exec, &streams, (struct fw_stream){.set = of_hook(exec, hook)});
+	find_bases(exec, hook, &bases);
+	for (size_t i = 0; i < bases.list.count; i++) {
+		const struct fw_rb_chain *base = bases.list.items[i];
+		if (sees_all(base)) {
+			run_plain(exec, base, &streams, &rejected);
+		} else {
+			run_early(exec, base, &streams, &rejected);
+		}
+	}
+	fw_outcome_fini(&exec->outcome);
+	fw_streams_settle(exec, &streams);
+	conclude(exec, &streams, out);
+	check_bypasses(exec, out);
+	out->rejected[hook] = fw_exec_unite(exec, &rejected);
+	FW_VEC_FINI(&rejected.list);
+	FW_VEC_FINI(&bases.list);
+}
+
+/* ---- translation ---- */
+
+/*
+ * First packets of connections, as a kind of nat chain sees them. Before routing there is no hook
+ * that they are known to go to; what comes in on lo was sent from here, and translated then or
+ * never.
+ */
+static fw_space first_packets(struct fw_exec *exec, bool source, bool local) {
+	fw_space set;
+
+	if (source) {
+		set = local ? of_hook(exec, FW_RB_INPUT)
+			    : fw_space_union(exec->spaces, of_hook(exec, FW_RB_OUTPUT),
+				      of_hook(exec, FW_RB_FORWARD));
+	} else {
+		set = of_hook(exec, local ? FW_RB_OUTPUT : FW_RB_INPUT);
+		set = fw_space_intersect(exec->spaces, set, is(exec, FW_VAR_TRANSLATED, 0));
+	}
+	if (!source && !local) {
+		set = fw_space_exists(exec->spaces, set, FW_VAR_HOOK);
+		set = fw_space_intersect(exec->spaces, set, is(exec, FW_VAR_HOOK, FW_RB_NONE));
+		set = fw_space_subtract(exec->spaces, set, is(exec, FW_VAR_IN, LOOPBACK));
+	}
+	return fw_space_intersect(exec->spaces, set, is(exec, FW_VAR_TRACKING, FW_TRACKING_NEW));
+}
+
+/* Lets go of what such a set does not tell. */
+static fw_space let_go(
+	struct fw_exec *exec, fw_space set, bool source, bool local, fw_space within) {
+	set = fw_space_exists(exec->spaces, set, FW_VAR_HOOK);
+	if (!source && !local) {
+		set = fw_space_exists(exec->spaces, set, FW_VAR_OUT);
+	}
+	within = fw_space_exists(exec->spaces, within, FW_VAR_HOOK);
+	if (source && !local && !asks_for(exec, set, FW_VAR_IN, within)) {
+		set = fw_space_exists(exec->spaces, set, FW_VAR_IN);
+	}
+	return set;
+}
+
+static void check_verdicts(struct fw_exec *exec, size_t from) {
+	for (size_t i = from; i < exec->decisions.count; i++) {
+		if (!exec->decisions.items[i].accepts) {
+			fw_exec_unknown(
+				exec, exec->decisions.items[i].place, "a nat chain that drops");
+		}
+	}
+	exec->decisions.count = from;
+}
+
+static void run_nat(struct fw_exec *exec, bool source, bool local) {
+	fw_space all = first_packets(exec, source, local);
+	struct fw_streams streams FW_AUTO(fw_streams_fini) = {0};
+	struct bases bases = {0};
+	size_t first = exec->rewrites.count, decisions = exec->decisions.count;
+	size_t unknowns = exec->unknowns.count;
+
+	exec->hook = FW_RB_NONE;
+	for (size_t i = 0; i < exec->program->chain_count; i++) {
+		const struct fw_rb_chain *chain = &exec->program->chains[i];
+		if (chain->nat && chain->source == source && chain->local == local) {
+			FW_VEC_ADD(&bases.list, chain);
+		}
+	}
+	sort_bases(&bases, 0);
+	fw_streams_add(exec, &streams, (struct fw_stream){.set = all});
+	for (size_t i = 0; i < bases.list.count; i++) {
+		struct fw_streams passed = {0};
+		run_base(exec, bases.list.items[i], &streams, &passed);
+		pass_on(exec, &passed);
+		fw_streams_fini(&streams);
+		streams = passed;
+	}
+	fw_outcome_fini(&exec->outcome);
+	check_verdicts(exec, decisions);
+	exec->translates[source][local] = exec->rewrites.count != first;
+	for (size_t i = first; i < exec->rewrites.count; i++) {
+		struct fw_rb_rewrite *one = &exec->rewrites.items[i];
+		one->set = let_go(exec, one->set, source, local, all);
+	}
+	for (size_t i = unknowns; i < exec->unknowns.count; i++) {
+		struct fw_rb_unknown *one = &exec->unknowns.items[i];
+		one->translated = let_go(exec, one->translated, source, local, all);
+	}
+	FW_VEC_FINI(&bases.list);
+}
+
+/* ---- all of it ---- */
+
+#define COPY(exec, vec) fw_rb_copy((exec)->arena, (vec)->items, (vec)->count, sizeof(*(vec)->items))
+
+static void exec_fini(struct fw_exec *exec) {
+	free(exec->entered);
+	FW_VEC_FINI(&exec->unknowns);
+	FW_VEC_FINI(&exec->decisions);
+	FW_VEC_FINI(&exec->rated);
+	FW_VEC_FINI(&exec->rewrites);
+}
+
+bool fw_rb_run(struct fw_arena *arena, struct fw_spaces *spaces, fw_space universe,
+	const struct fw_rb_program *program, struct fw_readback *out) {
+	FW_AUTO(exec_fini)
+	struct fw_exec exec = {
+		.arena = arena, .spaces = spaces, .universe = universe, .program = program};
+
+	exec.entered = fw_resize(NULL, program->chain_count + 1, sizeof(*exec.entered));
+	memset(exec.entered, 0, program->chain_count * sizeof(*exec.entered));
+	for (size_t i = 0; i < out->unknown_count; i++) {
+		FW_VEC_ADD(&exec.unknowns, out->unknowns[i]);
+	}
+	run_nat(&exec, false, false);
+	run_nat(&exec, false, true);
+	run_nat(&exec, true, false);
+	run_nat(&exec, true, true);
+	for (int hook = FW_RB_INPUT; hook < FW_RB_HOOK_COUNT; hook++) {
+		run_hook(&exec, (enum fw_rb_hook)hook, out);
+	}
+	out->unknowns = COPY(&exec, &exec.unknowns);
+	out->unknown_count = exec.unknowns.count;
+	out->decisions = COPY(&exec, &exec.decisions);
+	out->decision_count = exec.decisions.count;
+	out->rated = COPY(&exec, &exec.rated);
+	out->rated_count = exec.rated.count;
+	out->rewrites = COPY(&exec, &exec.rewrites);
+	out->rewrite_count = exec.rewrites.count;
+	return !spaces->exhausted;
+}
