@@ -374,7 +374,9 @@ def interrupted():
         fleet, writer = stuck_fleet()
         fleet.out.mkdir()
         (fleet.out / "old.nft").write_text("mine\n")
-        process = fleet.start("-q", "-j", "3", start_new_session=True)
+        # Whatever runs these tests may ignore signals, as nohup does.
+        process = fleet.start("-q", "-j", "3", start_new_session=True,
+                              preexec_fn=lambda number=number: signal.signal(number, signal.SIG_DFL))
         find_stuck(process)
         wait_until("others are done", lambda: any(
             len(list(path.iterdir())) > 10 for path in fleet.out.iterdir() if path.is_dir()))
