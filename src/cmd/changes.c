@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * From sets of packets to rows in words: boxes of what differs, who allows them, and a packet of
- * each. Only what differs is listed, so that one camera among many thousands is quickly found.
+ * Two sides, compared: two policies by what they mean, and where a side is a rule set, by what was
+ * read back and what a policy promises.
  */
 
 #include "cmd/changes.h"
@@ -9,251 +9,97 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cmd/changes_rows.h"
+
 const char *const fw_which_names[FW_WHICH_COUNT] = {
 	[FW_BEFORE] = "before",
 	[FW_AFTER] = "after",
 };
 
-/* ---- rows ---- */
+/* ---- what is asked for ---- */
 
-/* Rows of a section while it grows. */
-struct rows {
-	FW_VEC(struct fw_change_row) list;
-	size_t left_out;
-};
-
-static void rows_fini(struct rows *rows) {
-	FW_VEC_FINI(&rows->list);
+static bool is_pf(const struct fw_changed_side *side) {
+	return side->policy == NULL && (side->rulesets->kind == FW_RULESET_PF ||
+					       side->rulesets->kind == FW_RULESET_PF_FREEBSD);
 }
 
-/* Names are those of the side that allows it. */
-static struct fw_words words_of(const struct fw_changes *changes, enum fw_change change) {
-	enum fw_which own = change == FW_NEWLY_DENIED ? FW_BEFORE : FW_AFTER;
-	enum fw_which other = own == FW_BEFORE ? FW_AFTER : FW_BEFORE;
+static enum fw_family family_of(const struct fw_changed_side *side) {
+	return side->policy != NULL ? FW_FAMILY_NONE : side->rulesets->family;
+}
 
-	return (struct fw_words){
-		.interfaces = &changes->interfaces,
-		.policy = changes->sides[own].policy,
-		.other = changes->sides[other].policy,
-		.label = fw_which_names[own],
-		.other_label = fw_which_names[other],
+/* Whether each family has buckets of its own, so that one limit for both becomes two. */
+static bool has_own_buckets(const struct fw_changed_side *side) {
+	if (side->policy != NULL) {
+		return false;
+	}
+	switch (side->rulesets->kind) {
+	case FW_RULESET_NONE:
+	case FW_RULESET_NFTABLES:
+		return false;
+	case FW_RULESET_LIVE:
+		return side->rulesets->own_iptables;
+	case FW_RULESET_IPTABLES:
+	case FW_RULESET_IP6TABLES:
+	case FW_RULESET_PF:
+	case FW_RULESET_PF_FREEBSD:
+		break;
+	}
+	return true;
+}
+
+/* How much of what can be asked for a side cannot say: the one that says more is what is asked. */
+static int shortness(const struct fw_changed_side *side) {
+	return side->policy != NULL ? 0 : 1 + has_own_buckets(side) + 2 * is_pf(side);
+}
+
+/* The side that the other one has to be as strict as. */
+static enum fw_which asked_side(const struct fw_changed_side *sides) {
+	return shortness(&sides[FW_AFTER]) < shortness(&sides[FW_BEFORE]) ? FW_AFTER : FW_BEFORE;
+}
+
+static enum fw_proof_translation translation_of(const struct fw_changed_side *asked) {
+	if (asked->policy == NULL) {
+		return FW_PROOF_EVERYBODY;
+	}
+	return asked->policy->translation.on ? FW_PROOF_OTHERS : FW_PROOF_TAKEN_AWAY;
+}
+
+struct fw_proof_scope fw_changes_scope(const struct fw_changed_side sides[static FW_WHICH_COUNT]) {
+	enum fw_which asked = asked_side(sides);
+	const struct fw_changed_side *one = &sides[asked];
+	const struct fw_changed_side *other = &sides[asked == FW_BEFORE ? FW_AFTER : FW_BEFORE];
+	struct fw_proof_scope scope = {
+		.family = family_of(one) != FW_FAMILY_NONE ? family_of(one) : family_of(other),
+		.own_only = true,
+		.translation = translation_of(one),
+		.halves = has_own_buckets(other) && !has_own_buckets(one),
+		.shares = is_pf(other) && !is_pf(one),
+		.shared = one->policy,
+		.stateless_limits = is_pf(other) && !is_pf(one),
+		.few_answers = is_pf(other) != is_pf(one),
 	};
+
+	for (int hook = FW_INPUT; one->policy != NULL && hook < FW_HOOK_COUNT; hook++) {
+		scope.apart[hook] = one->policy->hooks[hook].verdict == FW_UNTOUCHED;
+	}
+	return scope;
 }
 
-/* A box in words, and the family that is still to be said. */
-struct phrase {
-	const char *text;
-	enum fw_family family;
-	bool done;
-};
-
-static struct phrase phrase_of(
-	struct fw_arena *arena, const struct fw_words *words, const struct fw_box *box) {
-	FW_AUTO(fw_buf_fini) struct fw_buf text = {0};
-	enum fw_family family = fw_box_format_bare(words, box, &text);
-
-	return (struct phrase){.text = fw_arena_text(arena, fw_buf_slice(&text)), .family = family};
+enum fw_which fw_changes_asked(const struct fw_changes *changes) {
+	return asked_side(changes->sides);
 }
 
-/* The box that says the same of the other family, or `count`. */
-static size_t find_twin(const struct phrase *phrases, size_t count, size_t which) {
-	const struct phrase *phrase = &phrases[which];
-	size_t i = phrase->family != FW_FAMILY_NONE ? which + 1 : count;
+bool fw_changes_is_partial(const struct fw_changes *changes) {
+	const struct fw_changed_side *sides = changes->sides;
 
-	while (i < count &&
-		(phrases[i].family == FW_FAMILY_NONE || phrases[i].family == phrase->family ||
-			phrases[i].done || strcmp(phrases[i].text, phrase->text) != 0)) {
-		i++;
-	}
-	return i;
+	return !changes->of_policies && changes->scope.family != FW_FAMILY_NONE &&
+	       (family_of(&sides[FW_BEFORE]) == FW_FAMILY_NONE ||
+		       family_of(&sides[FW_AFTER]) == FW_FAMILY_NONE);
 }
 
-static void add_box(struct fw_changes *changes, struct fw_change_row *row, const struct fw_box *box,
-	fw_space within) {
-	struct fw_spaces *spaces = &changes->spaces;
-	fw_space set = fw_space_intersect(spaces, fw_box_space(spaces, box), within);
+/* ---- two policies ---- */
 
-	row->boxes[row->box_count++] = box;
-	row->set = fw_space_union(spaces, row->set, set);
-}
-
-static void add_rows(struct fw_changes *changes, const struct fw_difference *difference,
-	const struct fw_boxes *boxes, struct rows *rows) {
-	struct fw_arena *arena = &changes->run->arena;
-	const struct fw_words words = words_of(changes, difference->change);
-	struct phrase *phrases = FW_ARENA_ARRAY(arena, struct phrase, boxes->count);
-
-	for (size_t i = 0; i < boxes->count; i++) {
-		phrases[i] = phrase_of(arena, &words, &boxes->items[i]);
-	}
-	for (size_t i = 0; i < boxes->count; i++) {
-		if (phrases[i].done) {
-			continue;
-		}
-		struct fw_change_row row = {
-			.hook = difference->hook,
-			.words = phrases[i].text,
-			.rates = {difference->before, difference->after},
-		};
-		size_t twin = find_twin(phrases, boxes->count, i);
-		add_box(changes, &row, &boxes->items[i], difference->set);
-		if (twin < boxes->count) {
-			phrases[twin].done = true;
-			add_box(changes, &row, &boxes->items[twin], difference->set);
-		} else if (phrases[i].family != FW_FAMILY_NONE) {
-			row.words = fw_arena_printf(
-				arena, "%s over %s", row.words, fw_family_names[phrases[i].family]);
-		}
-		FW_VEC_ADD(&rows->list, row);
-	}
-}
-
-/* Adds the rows of one difference, as far as there is room for them in their section. */
-static void list_difference(
-	struct fw_changes *changes, const struct fw_difference *difference, struct rows *rows) {
-	size_t room = changes->limit - rows->list.count;
-	/* Two boxes may be one row; and where there is no room, at least one is counted. */
-	size_t limit = room != 0 ? 2 * room : 1;
-	fw_space universe =
-		fw_space_universe(&changes->spaces, fw_interfaces_count(&changes->interfaces));
-	struct fw_boxes boxes;
-
-	if (!fw_space_boxes(&changes->spaces, difference->set, universe, limit, &boxes)) {
-		return;
-	}
-	FW_VEC_ADD(&changes->boxes, boxes);
-	add_rows(changes, difference, &boxes, rows);
-	rows->left_out += boxes.left_out;
-	if (rows->list.count > changes->limit) {
-		rows->left_out += rows->list.count - changes->limit;
-		rows->list.count = changes->limit;
-	}
-}
-
-/* ---- who allows it ---- */
-
-/* Services of a row while they are collected. */
-struct names {
-	FW_VEC(const char *) list;
-};
-
-/* Services come in order, so the same are neighbours. */
-static void add_service(struct names *names, const char *service) {
-	size_t count = names->list.count;
-
-	if (count == 0 || strcmp(names->list.items[count - 1], service) != 0) {
-		FW_VEC_ADD(&names->list, service);
-	}
-}
-
-static bool hook_is_of_rows(const struct fw_change_section *section, enum fw_hook hook) {
-	for (size_t i = 0; i < section->count; i++) {
-		if (section->rows[i].hook == hook) {
-			return true;
-		}
-	}
-	return false;
-}
-
-static void ask_flow(struct fw_changes *changes, const struct fw_change_section *section,
-	const struct fw_flow *flow, struct names *names) {
-	struct fw_spaces *spaces = &changes->spaces;
-	uint32_t mark = fw_spaces_mark(spaces);
-	fw_space allowed = fw_flow_space(spaces, &changes->interfaces, flow);
-
-	for (size_t i = 0; i < section->count; i++) {
-		const struct fw_change_row *row = &section->rows[i];
-		if (row->hook == flow->hook &&
-			fw_space_intersect(spaces, row->set, allowed) != FW_SPACE_EMPTY) {
-			add_service(&names[i], flow->service);
-		}
-	}
-	fw_spaces_release(spaces, mark, NULL, 0);
-}
-
-/* Who on one side allows the rows of a section. */
-static void find_services(
-	struct fw_changes *changes, struct fw_change_section *section, enum fw_which which) {
-	const struct fw_policy *policy = changes->sides[which].policy;
-	struct names *names = FW_ARENA_ARRAY(&changes->run->arena, struct names, section->count);
-
-	for (size_t i = 0; i < policy->flow_count; i++) {
-		enum fw_verdict verdict = policy->hooks[policy->flows[i].hook].verdict;
-		bool flows_decide = verdict == FW_DROP || verdict == FW_REJECT;
-		if (flows_decide && hook_is_of_rows(section, policy->flows[i].hook)) {
-			ask_flow(changes, section, &policy->flows[i], names);
-		}
-	}
-	for (size_t i = 0; i < section->count; i++) {
-		enum fw_verdict verdict = policy->hooks[section->rows[i].hook].verdict;
-		struct fw_change_services *services = &section->rows[i].services[which];
-		size_t count = names[i].list.count;
-		const char **items = FW_ARENA_ARRAY(&changes->run->arena, const char *, count);
-		for (size_t j = 0; j < count; j++) {
-			items[j] = names[i].list.items[j];
-		}
-		FW_VEC_FINI(&names[i].list);
-		*services = (struct fw_change_services){.items = items, .count = count};
-		if (verdict == FW_ACCEPT || verdict == FW_UNTOUCHED) {
-			services->verdict = verdict;
-		}
-	}
-}
-
-/* Packets that did not come from this machine itself, where there are others. */
-static fw_space without_loopback(struct fw_spaces *spaces, fw_space set) {
-	const struct fw_addr lo = fw_value(FW_INTERFACE_LOOPBACK);
-	fw_space others =
-		fw_space_subtract(spaces, set, fw_space_interval(spaces, FW_VAR_IN, lo, lo));
-
-	others = fw_space_subtract(spaces, others, fw_space_interval(spaces, FW_VAR_OUT, lo, lo));
-	return others != FW_SPACE_EMPTY ? others : set;
-}
-
-static void find_witness(
-	struct fw_changes *changes, struct fw_change_row *row, enum fw_change change) {
-	const struct fw_words words = words_of(changes, change);
-	FW_AUTO(fw_buf_fini) struct fw_buf text = {0};
-
-	fw_space set = without_loopback(&changes->spaces, row->set);
-	if (set == FW_SPACE_EXHAUSTED) {
-		return;
-	}
-	row->witness = fw_space_witness(&changes->spaces, set);
-	fw_point_format(&words, &row->witness, &text);
-	row->witness_words = fw_arena_text(&changes->run->arena, fw_buf_slice(&text));
-}
-
-/* ---- a section ---- */
-
-static void find_section(struct fw_changes *changes, enum fw_change change) {
-	struct fw_change_section *section = &changes->sections[change];
-	const struct fw_comparison *comparison = &changes->comparison;
-	FW_AUTO(rows_fini) struct rows rows = {0};
-
-	for (size_t i = 0; i < comparison->difference_count; i++) {
-		if (comparison->differences[i].change == change) {
-			list_difference(changes, &comparison->differences[i], &rows);
-		}
-	}
-	section->count = rows.list.count;
-	section->left_out = rows.left_out;
-	section->rows = FW_ARENA_ARRAY(&changes->run->arena, struct fw_change_row, section->count);
-	for (size_t i = 0; i < section->count && !changes->spaces.exhausted; i++) {
-		section->rows[i] = rows.list.items[i];
-		find_witness(changes, &section->rows[i], change);
-	}
-	if (change != FW_NEWLY_ALLOWED && !changes->spaces.exhausted) {
-		find_services(changes, section, FW_BEFORE);
-	}
-	if (change != FW_NEWLY_DENIED && !changes->spaces.exhausted) {
-		find_services(changes, section, FW_AFTER);
-	}
-}
-
-/* ---- the whole ---- */
-
-static bool compare(struct fw_changes *changes) {
+static bool compare_policies(struct fw_changes *changes) {
 	struct fw_changed_side *sides = changes->sides;
 	const struct fw_policy *both[] = {sides[FW_BEFORE].policy, sides[FW_AFTER].policy};
 	struct fw_arena *arena = &changes->run->arena;
@@ -263,25 +109,209 @@ static bool compare(struct fw_changes *changes) {
 		fw_meaning_init(&sides[i].meaning, arena, &changes->spaces, &changes->interfaces,
 			sides[i].policy);
 	}
-	return fw_compare(arena, &changes->spaces, &changes->interfaces, sides[FW_BEFORE].policy,
-		&sides[FW_BEFORE].meaning, sides[FW_AFTER].policy, &sides[FW_AFTER].meaning,
-		&changes->comparison);
+	if (!fw_compare(arena, &changes->spaces, &changes->interfaces, sides[FW_BEFORE].policy,
+		    &sides[FW_BEFORE].meaning, sides[FW_AFTER].policy, &sides[FW_AFTER].meaning,
+		    &changes->comparison)) {
+		return false;
+	}
+	changes->differences = changes->comparison.differences;
+	changes->difference_count = changes->comparison.difference_count;
+	changes->equal = changes->comparison.equal;
+	return true;
+}
+
+/* ---- a rule set on either side ---- */
+
+static void number_interfaces(struct fw_changes *changes) {
+	const struct fw_policy *policies[FW_WHICH_COUNT];
+	const struct fw_rulesets *rulesets[FW_WHICH_COUNT];
+	size_t policy_count = 0, ruleset_count = 0;
+
+	for (size_t i = 0; i < FW_WHICH_COUNT; i++) {
+		if (changes->sides[i].policy != NULL) {
+			policies[policy_count++] = changes->sides[i].policy;
+		} else {
+			rulesets[ruleset_count++] = changes->sides[i].rulesets;
+		}
+	}
+	changes->interfaces = fw_rulesets_interfaces(
+		&changes->run->arena, policies, policy_count, rulesets, ruleset_count);
+}
+
+/* What a side does, in the form in which both can be compared. */
+static bool read_side(struct fw_changes *changes, struct fw_changed_side *side) {
+	struct fw_arena *arena = &changes->run->arena;
+
+	if (side->policy == NULL) {
+		return fw_rulesets_lower(side->rulesets, arena, &changes->spaces,
+			&changes->interfaces, &side->readback);
+	}
+	fw_meaning_init(
+		&side->meaning, arena, &changes->spaces, &changes->interfaces, side->policy);
+	return fw_proof_promise(arena, &changes->spaces, &changes->interfaces, side->policy,
+		&side->meaning, &side->readback);
+}
+
+/* Whether anything of flowfw's own decides in a hook. */
+static bool decides(const struct fw_readback *readback, enum fw_rb_hook hook) {
+	for (size_t i = 0; i < readback->decision_count; i++) {
+		if (readback->decisions[i].hook == hook && !readback->decisions[i].foreign) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* What others do in a hook that is not compared is not ours to understand; nor is how they
+ * translate what a host does not take in. */
+static bool matters(struct fw_changes *changes, fw_space universe,
+	const struct fw_readback *readback, const struct fw_rb_unknown *unknown) {
+	const struct fw_proof_scope *scope = &changes->scope;
+
+	if (unknown->hook != FW_RB_NONE && scope->apart[unknown->hook] &&
+		(!scope->own_only || !decides(readback, unknown->hook))) {
+		return false;
+	}
+	if (scope->translation != FW_PROOF_TAKEN_AWAY || unknown->translated == FW_SPACE_EMPTY ||
+		unknown->hook == FW_RB_FORWARD) {
+		return true;
+	}
+	return fw_proof_may_take_away(&changes->spaces, universe, scope,
+		&changes->sides[fw_changes_asked(changes)].readback, readback, unknown);
+}
+
+static void list_unknowns(struct fw_changes *changes, fw_space universe) {
+	for (int i = FW_BEFORE; i < FW_WHICH_COUNT; i++) {
+		const struct fw_readback *readback = &changes->sides[i].readback;
+		for (size_t j = 0; j < readback->unknown_count; j++) {
+			const struct fw_rb_unknown *unknown = &readback->unknowns[j];
+			if (matters(changes, universe, readback, unknown)) {
+				FW_VEC_ADD(&changes->unknowns,
+					(struct fw_change_unknown){(enum fw_which)i, unknown});
+			}
+		}
+	}
+}
+
+/* Differences while they are parted. */
+struct parted {
+	FW_VEC(struct fw_difference) list;
+};
+
+static const struct fw_difference *parted_copy(struct parted *parted, struct fw_arena *arena) {
+	struct fw_difference *items =
+		FW_ARENA_ARRAY(arena, struct fw_difference, parted->list.count);
+
+	if (parted->list.count != 0) {
+		memcpy(items, parted->list.items, parted->list.count * sizeof(*items));
+	}
+	FW_VEC_FINI(&parted->list);
+	return items;
+}
+
+static void add_part(struct parted *parted, struct fw_difference difference, fw_space set) {
+	difference.set = set;
+	if (set != FW_SPACE_EMPTY) {
+		FW_VEC_ADD(&parted->list, difference);
+	}
+}
+
+/* Takes what is stricter out of the differences. */
+static void part(struct fw_changes *changes, const struct fw_difference *stricter, size_t count) {
+	struct fw_proof *proof = &changes->proof;
+	struct fw_spaces *spaces = &changes->spaces;
+	struct parted wrong = {0}, fine = {0};
+	fw_space let[FW_HOOK_COUNT] = {FW_SPACE_EMPTY};
+
+	for (size_t i = 0; i < count; i++) {
+		let[stricter[i].hook] =
+			fw_space_union(spaces, let[stricter[i].hook], stricter[i].set);
+	}
+	for (size_t i = 0; i < proof->difference_count; i++) {
+		const struct fw_difference *one = &proof->differences[i];
+		add_part(&wrong, *one, fw_space_subtract(spaces, one->set, let[one->hook]));
+		add_part(&fine, *one, fw_space_intersect(spaces, one->set, let[one->hook]));
+	}
+	proof->difference_count = wrong.list.count;
+	proof->stricter_count = fine.list.count;
+	proof->differences = parted_copy(&wrong, &changes->run->arena);
+	proof->stricter = parted_copy(&fine, &changes->run->arena);
+	proof->equal = proof->difference_count == 0 && proof->answer_count == 0 &&
+		       proof->detour_count == 0;
+}
+
+/* Whether anything may be stricter at all. */
+static bool lets_pass(const struct fw_proof_scope *scope) {
+	return scope->halves || scope->shares || scope->stateless_limits;
+}
+
+/*
+ * Only what comes after may be stricter than what comes before. Where it is the latter that is
+ * asked for, what is stricter is found the other way round, and the rest as usual.
+ */
+static bool prove(struct fw_changes *changes, fw_space universe) {
+	const struct fw_readback *before = &changes->sides[FW_BEFORE].readback;
+	const struct fw_readback *after = &changes->sides[FW_AFTER].readback;
+	struct fw_arena *arena = &changes->run->arena;
+	struct fw_proof_scope plain = changes->scope;
+	struct fw_proof turned;
+
+	plain.halves = plain.shares = plain.stateless_limits = false;
+	if (fw_changes_asked(changes) == FW_BEFORE || !lets_pass(&changes->scope)) {
+		return fw_proof_compare(arena, &changes->spaces, universe, &changes->scope, before,
+			after, &changes->proof);
+	}
+	if (!fw_proof_compare(
+		    arena, &changes->spaces, universe, &changes->scope, after, before, &turned) ||
+		!fw_proof_compare(arena, &changes->spaces, universe, &plain, before, after,
+			&changes->proof)) {
+		return false;
+	}
+	part(changes, turned.stricter, turned.stricter_count);
+	return !changes->spaces.exhausted;
+}
+
+static bool compare_rulesets(struct fw_changes *changes) {
+	number_interfaces(changes);
+	for (size_t i = 0; i < FW_WHICH_COUNT; i++) {
+		if (!read_side(changes, &changes->sides[i])) {
+			return false;
+		}
+	}
+	fw_space universe =
+		fw_space_universe(&changes->spaces, fw_interfaces_count(&changes->interfaces));
+	list_unknowns(changes, universe);
+	if (!prove(changes, universe)) {
+		return false;
+	}
+	changes->differences = changes->proof.differences;
+	changes->difference_count = changes->proof.difference_count;
+	changes->equal = changes->proof.equal;
+	return true;
+}
+
+/* ---- the whole ---- */
+
+static void say_too_complex(struct fw_changes *changes) {
+	struct fw_diags *diags = &changes->run->diags;
+	struct fw_diag *diag =
+		fw_failure(diags, "too-complex", 0, "'%s' and '%s' are too complex to be compared",
+			changes->sides[FW_BEFORE].label, changes->sides[FW_AFTER].label);
+
+	fw_diag_hint(diags, diag,
+		"groups of prefixes that fit no pattern, each with other ports, cost most");
 }
 
 bool fw_changes_find(struct fw_changes *changes, struct fw_run *run) {
 	changes->run = run;
+	changes->of_policies =
+		changes->sides[FW_BEFORE].policy != NULL && changes->sides[FW_AFTER].policy != NULL;
 	fw_spaces_init(&changes->spaces, NULL);
-	if (compare(changes)) {
-		for (int change = FW_NEWLY_ALLOWED; change <= FW_RATE_CHANGED; change++) {
-			find_section(changes, (enum fw_change)change);
-		}
+	if (changes->of_policies ? compare_policies(changes) : compare_rulesets(changes)) {
+		fw_changes_sections(changes);
 	}
 	if (changes->spaces.exhausted) {
-		struct fw_diag *diag = fw_failure(&run->diags, "too-complex", 0,
-			"'%s' and '%s' are too complex to be compared",
-			changes->sides[FW_BEFORE].label, changes->sides[FW_AFTER].label);
-		fw_diag_hint(&run->diags, diag,
-			"groups of prefixes that fit no pattern, each with other ports, cost most");
+		say_too_complex(changes);
 	}
 	return !changes->spaces.exhausted;
 }
@@ -291,148 +321,13 @@ void fw_changes_fini(struct fw_changes *changes) {
 		fw_boxes_fini(&changes->boxes.items[i]);
 	}
 	FW_VEC_FINI(&changes->boxes);
+	FW_VEC_FINI(&changes->unknowns);
 	fw_spaces_fini(&changes->spaces);
 }
 
-/* ---- what is not about packets ---- */
-
-/* Lines while they are made. */
-struct lines {
-	const struct fw_changes *changes;
-	void (*line)(void *context, const char *kind, const char *text);
-	void *context;
-	struct fw_buf text;
-};
-
-/* Hands over what was written. */
-static void end_line(struct lines *lines, const char *kind) {
-	lines->line(lines->context, kind, lines->text.data);
-	lines->text.length = 0;
-}
-
-static void say_answers(struct lines *lines) {
-	for (int hook = FW_INPUT; hook < FW_HOOK_COUNT; hook++) {
-		const struct fw_changed_side *sides = lines->changes->sides;
-		if (lines->changes->comparison.answers_differ[hook]) {
-			fw_buf_printf(&lines->text,
-				"%s: what no service allows: %s before, %s after",
-				fw_hook_names[hook],
-				fw_verdict_names[sides[FW_BEFORE].policy->hooks[hook].verdict],
-				fw_verdict_names[sides[FW_AFTER].policy->hooks[hook].verdict]);
-			end_line(lines, "answers");
-		}
+enum fw_exit fw_changes_exit(const struct fw_changes *changes) {
+	if (changes->unknowns.count != 0) {
+		return FW_EXIT_UNPROVEN;
 	}
-}
-
-static void say_forwardings(struct lines *lines, const char *what,
-	const struct fw_forwarding *const *forwardings, size_t count) {
-	size_t limit = lines->changes->limit;
-
-	for (size_t i = 0; i < count && i < limit; i++) {
-		const struct fw_forwarding *forwarding = forwardings[i];
-		bool ipv6 = forwarding->family == FW_IPV6;
-		fw_buf_printf(&lines->text, "%s: outside port %u/%s to %s", what,
-			forwarding->outside_port, fw_protocol_name(forwarding->protocol),
-			ipv6 ? "[" : "");
-		fw_addr_format(forwarding->family, forwarding->address, &lines->text);
-		fw_buf_printf(&lines->text, "%s:%u, %s of %s", ipv6 ? "]" : "", forwarding->port,
-			forwarding->service, forwarding->device);
-		end_line(lines, "translation");
-	}
-	if (count > limit) {
-		fw_buf_printf(&lines->text, "%s: and %zu more", what, count - limit);
-		end_line(lines, "translation");
-	}
-}
-
-static void add_names(struct fw_buf *out, const struct fw_names *names) {
-	for (size_t i = 0; i < names->count; i++) {
-		fw_buf_printf(out, "%s%s", i != 0 ? ", " : "", names->items[i]);
-	}
-	if (names->count == 0) {
-		fw_buf_add_text(out, "any interface");
-	}
-}
-
-enum { MEMBERS_SHOWN = 8 };
-
-/* The addresses of a set, the first few of them; "off" where there are none. */
-static void add_set(struct fw_buf *out, const struct fw_set *set) {
-	size_t count = 0;
-
-	for (int family = FW_IPV4; set != NULL && family < FW_FAMILY_COUNT; family++) {
-		const struct fw_members *members = &set->members[family];
-		for (size_t i = 0; i < members->count; i++, count++) {
-			if (count < MEMBERS_SHOWN) {
-				fw_buf_add_text(out, count != 0 ? ", " : "");
-				fw_range_format(&members->items[i].range, out);
-			}
-		}
-	}
-	if (count > MEMBERS_SHOWN) {
-		fw_buf_printf(out, " and %zu more", count - MEMBERS_SHOWN);
-	} else if (count == 0) {
-		fw_buf_add_text(out, "off");
-	}
-}
-
-static void add_entry(struct fw_buf *out, const struct fw_translation *translation) {
-	add_names(out, &translation->entry);
-}
-
-static void add_outside(struct fw_buf *out, const struct fw_translation *translation) {
-	add_set(out, translation->outside_addresses);
-}
-
-static void add_masquerade(struct fw_buf *out, const struct fw_translation *translation) {
-	add_set(out, translation->masqueraded);
-	if (translation->masqueraded != NULL) {
-		fw_buf_add_text(out, " by ");
-		add_names(out, &translation->exit);
-	}
-}
-
-static void add_hairpin(struct fw_buf *out, const struct fw_translation *translation) {
-	const char *before = " as ";
-
-	add_set(out, translation->hairpin);
-	for (int i = FW_IPV4; translation->hairpin != NULL && i < FW_FAMILY_COUNT; i++) {
-		enum fw_family family = (enum fw_family)i;
-		if (translation->hairpin->members[family].count != 0) {
-			fw_buf_add_text(out, before);
-			fw_addr_format(family, translation->hairpin_address[family], out);
-			before = ", ";
-		}
-	}
-}
-
-/* "WHAT: this before; that after" */
-static void say_both(struct lines *lines, bool differs, const char *what,
-	void (*add)(struct fw_buf *out, const struct fw_translation *translation)) {
-	if (!differs) {
-		return;
-	}
-	fw_buf_printf(&lines->text, "%s: ", what);
-	for (size_t i = 0; i < FW_WHICH_COUNT; i++) {
-		add(&lines->text, &lines->changes->sides[i].policy->translation);
-		fw_buf_printf(&lines->text, " %s%s", fw_which_names[i], i == 0 ? "; " : "");
-	}
-	end_line(lines, "translation");
-}
-
-void fw_changes_lines(const struct fw_changes *changes,
-	void (*line)(void *context, const char *kind, const char *text), void *context) {
-	const struct fw_comparison *comparison = &changes->comparison;
-	struct lines lines = {.changes = changes, .line = line, .context = context};
-
-	say_answers(&lines);
-	say_forwardings(
-		&lines, "newly forwarded", comparison->newly_forwarded, comparison->newly_count);
-	say_forwardings(&lines, "no longer forwarded", comparison->no_longer_forwarded,
-		comparison->no_longer_count);
-	say_both(&lines, comparison->outside_differs, "outside address", add_outside);
-	say_both(&lines, comparison->entry_differs, "forwarded from", add_entry);
-	say_both(&lines, comparison->masquerade_differs, "masquerade", add_masquerade);
-	say_both(&lines, comparison->hairpin_differs, "hairpin", add_hairpin);
-	fw_buf_fini(&lines.text);
+	return changes->equal ? FW_EXIT_FINE : FW_EXIT_DIFFERS;
 }

@@ -20,6 +20,7 @@ enum fw_exit {
 	FW_EXIT_PROFILE = 3,
 	FW_EXIT_BACKEND = 4,
 	FW_EXIT_SYSTEM = 5,
+	FW_EXIT_UNPROVEN = 6,
 };
 
 /** One run of a subcommand. */
@@ -48,6 +49,7 @@ extern const struct fw_command fw_command_explain;
 extern const struct fw_command fw_command_gen;
 extern const struct fw_command fw_command_init;
 extern const struct fw_command fw_command_list;
+extern const struct fw_command fw_command_verify;
 
 /* ---- options ---- */
 

@@ -15,8 +15,12 @@
 
 #include "cmd/manifest.h"
 #include "cmd/members.h"
+#include "cmd/prove.h"
 
-enum { ORPHANS_SHOWN = 20 };
+enum {
+	ORPHANS_SHOWN = 20,
+	PROOFS_MAX = FW_POOL_RESULT_MAX / 2, /* bytes of what is told of proofs that fail */
+};
 
 /** One of the files that each member gets. */
 struct target {
@@ -74,6 +78,7 @@ struct work {
 	struct fw_diags diags;
 	struct fw_file_counts files;
 	struct fw_buf lines, path, texts[2]; /* texts: of a job's first and second file */
+	struct fw_buf proofs;		     /* what is different from what it should be */
 };
 
 static void work_fini(struct work *work) {
@@ -81,6 +86,7 @@ static void work_fini(struct work *work) {
 	fw_buf_fini(&work->path);
 	fw_buf_fini(&work->texts[0]);
 	fw_buf_fini(&work->texts[1]);
+	fw_buf_fini(&work->proofs);
 	fw_diags_fini(&work->diags);
 	fw_arena_fini(&work->arena);
 }
@@ -156,14 +162,33 @@ static void deliver(struct work *work, struct fw_slice file, struct fw_slice tex
 	}
 }
 
-static void emit(struct work *work, size_t job, const struct fw_policy *policy) {
+/* False: an error is in the list. */
+static bool prove(struct work *work, const struct fw_job *job, const struct fw_policy *policy) {
+	FW_AUTO(fw_buf_fini) struct fw_buf text = {0};
+	const struct fw_emitted emitted = {
+		.policy = policy,
+		.job = job,
+		.rules = fw_buf_slice(&work->texts[0]),
+		.sets = fw_buf_slice(&work->texts[1]),
+		.label = fw_arena_printf(
+			&work->arena, "%s%s", work->member->name, job->emitter->suffix),
+	};
+	bool proven = fw_prove_emitted(&emitted, &work->diags, &text);
+	if (work->proofs.length + text.length <= PROOFS_MAX) {
+		fw_buf_add_slice(&work->proofs, fw_buf_slice(&text));
+	}
+	return proven;
+}
+
+static void emit(struct work *work, size_t number, const struct fw_policy *policy) {
 	const struct fleet_run *fleet = work->fleet;
+	const struct fw_job *job = &fleet->plan->jobs[number];
 	work->texts[0].length = work->texts[1].length = 0;
-	bool emitted = fw_emit(
-		&fleet->plan->jobs[job], policy, &work->texts[0], &work->texts[1], &work->diags);
+	bool emitted = fw_emit(job, policy, &work->texts[0], &work->texts[1], &work->diags) &&
+		       (!fleet->plan->verify || prove(work, job, policy));
 	for (size_t i = 0; i < fleet->targets.count && emitted; i++) {
 		const struct target *target = &fleet->targets.items[i];
-		if (target->job == job && work->diags.errors == 0) {
+		if (target->job == number && work->diags.errors == 0) {
 			file_name(&work->path, work->member, target);
 			deliver(work, fw_buf_slice(&work->path),
 				fw_buf_slice(&work->texts[target->second]));
@@ -201,6 +226,7 @@ static void compile(void *context, size_t index, struct fw_buf *out_result) {
 		drop(context, work.member);
 		work.files = (struct fw_file_counts){0};
 		work.lines.length = 0;
+		fw_buf_add_slice(&work.lines, fw_buf_slice(&work.proofs));
 	}
 	fw_report_write(out_result, FW_POOL_RESULT_MAX, &work.diags, run->quiet,
 		fw_member_at(&fleet->members, 0)->span.source, fw_buf_slice(&work.lines),

@@ -15,6 +15,7 @@ struct fw_fleet_plan {
 	unsigned processes; /* 0: as many as there are processors */
 	bool check;	    /* write nothing */
 	bool prune;	    /* remove files of those that are no members any more */
+	bool verify;	    /* write only what is proven */
 };
 
 /**

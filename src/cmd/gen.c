@@ -11,6 +11,7 @@
 
 #include "cmd/cmd.h"
 #include "cmd/fleet.h"
+#include "cmd/prove.h"
 #include "emit/emit.h"
 
 enum {
@@ -21,6 +22,7 @@ enum {
 	OPTION_FLEET,
 	OPTION_OUTPUT_DIR,
 	OPTION_PRUNE,
+	OPTION_VERIFY,
 };
 
 /** A text and where it goes: a path, "-" for standard output, or NULL where nobody wants it. */
@@ -38,7 +40,7 @@ struct arguments {
 	FW_VEC(struct fw_job) jobs;   /* one a backend */
 	const char *frame, *template; /* or NULL */
 	struct output outputs[OUTPUTS];
-	bool check;
+	bool check, verify;
 	/* With --fleet alone. */
 	const char *fleet, *output_dir;
 	const char *processes;
@@ -84,6 +86,8 @@ static const char help[] =
 	"                          whole, and only when its content changes\n"
 	"      --ipset-output FILE where the sets of -O ipset go, in the same way\n"
 	"      --check             write nothing; exit 1 if a FILE would change\n"
+	"      --verify            read the rule set back first, and write it only if it\n"
+	"                          is proven to do what the profile says\n"
 	"      --plugin-dir DIR    load the backends in DIR too; may be repeated\n"
 	"\n"
 	"a fleet\n"
@@ -102,9 +106,9 @@ static const char help[] =
 	"  -q, --quiet             no warnings\n"
 	"  -h, --help              this text\n"
 	"\n"
-	"exit: 0 fine, 1 a FILE would change, 2 usage, 3 invalid profile,\n"
-	"4 the backend cannot express it, 5 system failure; of a fleet, the gravest of\n"
-	"all members. See flowfw(1).\n";
+	"exit: 0 fine, 1 a FILE would change, or --verify found a difference, 2 usage,\n"
+	"3 invalid profile, 4 the backend cannot express it, 5 system failure, 6 not\n"
+	"proven; of a fleet, the gravest of all members. See flowfw(1).\n";
 
 static const struct option options[] = {
 	FW_PROFILE_OPTIONS,
@@ -119,6 +123,7 @@ static const struct option options[] = {
 	{"output-dir", required_argument, NULL, OPTION_OUTPUT_DIR},
 	{"prune", no_argument, NULL, OPTION_PRUNE},
 	{"jobs", required_argument, NULL, 'j'},
+	{"verify", no_argument, NULL, OPTION_VERIFY},
 	FW_PLUGIN_OPTION,
 	FW_QUIET_OPTION,
 	FW_HELP_OPTION,
@@ -223,6 +228,9 @@ static bool read_arguments(struct fw_run *run, int argc, char *argv[], struct ar
 			break;
 		case OPTION_PRUNE:
 			out->prune = true;
+			break;
+		case OPTION_VERIFY:
+			out->verify = true;
 			break;
 		}
 	}
@@ -340,7 +348,20 @@ static void check_suffixes(struct fw_run *run, const struct arguments *arguments
 	}
 }
 
+/** Whether what the backends make can be read back. */
+static void check_readers(struct fw_run *run, const struct arguments *arguments) {
+	for (size_t i = 0; i < arguments->jobs.count && arguments->verify; i++) {
+		const struct fw_job *job = &arguments->jobs.items[i];
+		struct fw_ruleset_input input;
+		if (!fw_prove_input(job, &input)) {
+			fw_usage(&run->diags, "option-conflict",
+				"--verify cannot read what backend '%s' makes", job->emitter->name);
+		}
+	}
+}
+
 static void check_jobs(struct fw_run *run, const struct arguments *arguments) {
+	check_readers(run, arguments);
 	if (arguments->fleet != NULL) {
 		check_suffixes(run, arguments);
 		if (arguments->template != NULL && arguments->jobs.count > 1) {
@@ -441,12 +462,34 @@ static enum fw_exit deliver(struct fw_run *run, const struct arguments *argument
 	return status;
 }
 
+/** False: an error is in the list. */
+static bool prove(
+	struct fw_run *run, const struct arguments *arguments, const struct fw_policy *policy) {
+	const struct fw_job *job = &arguments->jobs.items[0];
+	const struct output *rules = &arguments->outputs[RULES];
+	FW_AUTO(fw_buf_fini) struct fw_buf lines = {0};
+	const struct fw_emitted emitted = {
+		.policy = policy,
+		.job = job,
+		.rules = fw_buf_slice(&rules->text),
+		.sets = fw_buf_slice(&arguments->outputs[SETS].text),
+		.label = is_stdout(rules->path) ? fw_arena_printf(&run->arena, "%s%s", policy->name,
+							  job->emitter->suffix)
+						: rules->path,
+	};
+	bool proven = fw_prove_emitted(&emitted, &run->diags, &lines);
+
+	(void)fw_write_all(STDERR_FILENO, fw_buf_slice(&lines));
+	return proven;
+}
+
 static enum fw_exit gen_single(struct fw_run *run, struct arguments *arguments) {
 	struct fw_profile profile;
 	if (!fw_run_profile(run, &profile) ||
 		!fw_emit(&arguments->jobs.items[0], &profile.policy,
 			&arguments->outputs[RULES].text, &arguments->outputs[SETS].text,
-			&run->diags)) {
+			&run->diags) ||
+		(arguments->verify && !prove(run, arguments, &profile.policy))) {
 		return FW_EXIT_FINE;
 	}
 	return deliver(run, arguments);
@@ -461,6 +504,7 @@ static enum fw_exit gen_fleet(struct fw_run *run, const struct arguments *argume
 		.processes = arguments->process_count,
 		.check = arguments->check,
 		.prune = arguments->prune,
+		.verify = arguments->verify,
 	};
 	return fw_fleet_gen(run, &plan);
 }

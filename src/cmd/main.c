@@ -16,6 +16,7 @@ static const struct fw_command *const commands[] = {
 	&fw_command_check,
 	&fw_command_explain,
 	&fw_command_diff,
+	&fw_command_verify,
 	&fw_command_list,
 	&fw_command_init,
 };
@@ -25,6 +26,7 @@ static const char usage[] = "usage: flowfw COMMAND [options]\n"
 			    "  check   say whether a profile is valid, and what is odd about it\n"
 			    "  explain say what becomes of a packet, and which lines say so\n"
 			    "  diff    show what one profile allows and another does not\n"
+			    "  verify  prove that a rule set does what a profile says\n"
 			    "  list    show services, profiles, roles, groups, backends or frames\n"
 			    "  init    write a commented site file to start from\n";
 
@@ -35,6 +37,7 @@ static const char help[] =
 	"  flowfw init --profile enterprise junction.yaml   a site file to start from\n"
 	"  flowfw check junction.yaml                       is it right?\n"
 	"  flowfw gen junction.yaml > rules.nft             the rule set\n"
+	"  flowfw verify junction.yaml rules.nft            does it do what it should?\n"
 	"\n"
 	"'flowfw COMMAND --help' explains a command; flowfw(1) and flowfw-profile(5) are\n"
 	"the manual. 'flowfw --version' tells the version.\n";
@@ -111,6 +114,7 @@ static enum fw_exit exit_status(const struct fw_diags *diags, enum fw_exit other
 		{FW_FAULT_PROFILE, FW_EXIT_PROFILE},
 		{FW_FAULT_BACKEND, FW_EXIT_BACKEND},
 		{FW_FAULT_FINDING, FW_EXIT_DIFFERS},
+		{FW_FAULT_UNPROVEN, FW_EXIT_UNPROVEN},
 	};
 	for (size_t i = 0; i < FW_LENGTH(statuses); i++) {
 		for (size_t j = 0; j < diags->list.count; j++) {

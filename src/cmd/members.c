@@ -157,6 +157,7 @@ enum fw_exit fw_members_status(const struct fw_fleet_members *members) {
 		{FW_FAULT_PROFILE, FW_EXIT_PROFILE},
 		{FW_FAULT_USAGE, FW_EXIT_USAGE},
 		{FW_FAULT_FINDING, FW_EXIT_DIFFERS},
+		{FW_FAULT_UNPROVEN, FW_EXIT_UNPROVEN},
 	};
 	for (size_t i = 0; i < FW_LENGTH(statuses); i++) {
 		if ((members->report.faults & 1U << statuses[i].fault) != 0) {

@@ -2,7 +2,8 @@
 /*
  * Two policies, compared by what they mean: which packets only one of them accepts, which pass at
  * another rate, what those are told that do not pass, and how addresses are translated. Neither
- * names nor the order of anything count.
+ * names nor the order of anything count. What is about packets alone is asked of anything that
+ * accepts packets, be it no policy.
  */
 
 #include "meaning/meaning.h"
@@ -12,26 +13,20 @@
 
 enum side { BEFORE, AFTER, SIDES };
 
-struct differences {
-	FW_VEC(struct fw_difference) list;
-};
-
-/* A comparison under way. */
+/* A comparison of packets under way. */
 struct comparing {
 	struct fw_spaces *spaces;
-	fw_space universe;
-	const struct fw_policy *policies[SIDES];
-	const struct fw_meaning *meanings[SIDES];
-	struct differences differences;
+	const struct fw_behaviour *sides[SIDES];
+	FW_VEC(struct fw_difference) differences;
 };
 
 static void add_difference(struct comparing *comparing, struct fw_difference difference) {
 	if (difference.set != FW_SPACE_EMPTY && difference.set != FW_SPACE_EXHAUSTED) {
-		FW_VEC_ADD(&comparing->differences.list, difference);
+		FW_VEC_ADD(&comparing->differences, difference);
 	}
 }
 
-/* ---- buckets: what a limit gives its flow ---- */
+/* ---- buckets: what a limit lets through ---- */
 
 struct bucket {
 	struct fw_rate rate;
@@ -47,8 +42,7 @@ static void buckets_fini(struct buckets *buckets) {
 	FW_VEC_FINI(&buckets->list);
 }
 
-/* Packets a day: the measure of all units. */
-static uint64_t a_day(const struct fw_rate *rate) {
+uint64_t fw_rate_a_day(const struct fw_rate *rate) {
 	static const uint32_t seconds[FW_UNIT_COUNT] = {
 		[FW_SECOND] = 1,
 		[FW_MINUTE] = 60,
@@ -60,9 +54,8 @@ static uint64_t a_day(const struct fw_rate *rate) {
 		       : (uint64_t)rate->count * (seconds[FW_DAY] / seconds[rate->unit]);
 }
 
-/* The one that lets more through first; 60 a minute and one a second are the same. */
-static int compare_rates(const struct fw_rate *a, const struct fw_rate *b) {
-	uint64_t a_count = a_day(a), b_count = a_day(b);
+int fw_rates_compare(const struct fw_rate *a, const struct fw_rate *b) {
+	uint64_t a_count = fw_rate_a_day(a), b_count = fw_rate_a_day(b);
 
 	if (a->per_source != b->per_source) {
 		return a->per_source ? -1 : 1;
@@ -76,22 +69,21 @@ static int compare_rates(const struct fw_rate *a, const struct fw_rate *b) {
 static int compare_buckets(const void *left, const void *right) {
 	const struct bucket *a = left;
 	const struct bucket *b = right;
-	int order = compare_rates(&a->rate, &b->rate);
+	int order = fw_rates_compare(&a->rate, &b->rate);
 
 	return order != 0 ? order : (a->set > b->set) - (a->set < b->set);
 }
 
 /* Those of one hook, cut to `among`, and sorted. */
-static void collect_buckets(struct fw_spaces *spaces, const struct fw_meaning *meaning,
+static void collect_buckets(struct fw_spaces *spaces, const struct fw_behaviour *behaviour,
 	enum fw_hook hook, fw_space among, struct buckets *out_buckets) {
-	for (size_t i = 0; i < meaning->rated_count; i++) {
-		const struct fw_rated *rated = &meaning->rated[i];
-		fw_space set = rated->flow->hook == hook
-				       ? fw_space_intersect(spaces, rated->set, among)
-				       : FW_SPACE_EMPTY;
+	for (size_t i = 0; i < behaviour->paced_count; i++) {
+		const struct fw_paced *paced = &behaviour->paced[i];
+		fw_space set = paced->hook == hook ? fw_space_intersect(spaces, paced->set, among)
+						   : FW_SPACE_EMPTY;
 		if (set != FW_SPACE_EMPTY) {
 			FW_VEC_ADD(&out_buckets->list,
-				(struct bucket){.rate = rated->flow->limit, .set = set});
+				(struct bucket){.rate = paced->rate, .set = set});
 		}
 	}
 	if (out_buckets->list.count != 0) {
@@ -143,21 +135,21 @@ static void shares_fini(struct shares *shares) {
 }
 
 /* Parts a set, all of which a side accepts, by rate. */
-static void share_out(struct fw_spaces *spaces, const struct fw_meaning *meaning, enum fw_hook hook,
-	fw_space set, struct shares *out_shares) {
+static void share_out(struct fw_spaces *spaces, const struct fw_behaviour *behaviour,
+	enum fw_hook hook, fw_space set, struct shares *out_shares) {
 	FW_AUTO(buckets_fini) struct buckets buckets = {0};
-	fw_space free_of_limits = fw_space_intersect(spaces, set, meaning->must[hook]);
+	fw_space free_of_limits = fw_space_intersect(spaces, set, behaviour->must[hook]);
 
 	if (free_of_limits != FW_SPACE_EMPTY) {
 		FW_VEC_ADD(&out_shares->list, (struct share){.set = free_of_limits});
 		set = fw_space_subtract(spaces, set, free_of_limits);
 	}
-	collect_buckets(spaces, meaning, hook, set, &buckets);
+	collect_buckets(spaces, behaviour, hook, set, &buckets);
 	for (size_t i = 0; i < buckets.list.count && set != FW_SPACE_EMPTY;) {
 		const struct fw_rate *rate = &buckets.list.items[i].rate;
 		fw_space share = FW_SPACE_EMPTY;
 		for (; i < buckets.list.count &&
-			compare_rates(rate, &buckets.list.items[i].rate) == 0;
+			fw_rates_compare(rate, &buckets.list.items[i].rate) == 0;
 			i++) {
 			share = fw_space_union(spaces, share, buckets.list.items[i].set);
 		}
@@ -173,8 +165,8 @@ static void share_out(struct fw_spaces *spaces, const struct fw_meaning *meaning
 
 static void compare_allowed(struct comparing *comparing, enum fw_hook hook) {
 	struct fw_spaces *spaces = comparing->spaces;
-	const struct fw_meaning *before = comparing->meanings[BEFORE];
-	const struct fw_meaning *after = comparing->meanings[AFTER];
+	const struct fw_behaviour *before = comparing->sides[BEFORE];
+	const struct fw_behaviour *after = comparing->sides[AFTER];
 	FW_AUTO(shares_fini) struct shares shares = {0};
 
 	share_out(spaces, after, hook,
@@ -199,8 +191,8 @@ static void compare_allowed(struct comparing *comparing, enum fw_hook hook) {
  */
 static fw_space paced_otherwise(struct comparing *comparing, enum fw_hook hook, fw_space both) {
 	struct fw_spaces *spaces = comparing->spaces;
-	const struct fw_meaning *before = comparing->meanings[BEFORE];
-	const struct fw_meaning *after = comparing->meanings[AFTER];
+	const struct fw_behaviour *before = comparing->sides[BEFORE];
+	const struct fw_behaviour *after = comparing->sides[AFTER];
 	FW_AUTO(buckets_fini) struct buckets old = {0};
 	FW_AUTO(buckets_fini) struct buckets new = {0};
 
@@ -218,8 +210,8 @@ static fw_space paced_otherwise(struct comparing *comparing, enum fw_hook hook, 
 
 static void compare_rates_of(struct comparing *comparing, enum fw_hook hook) {
 	struct fw_spaces *spaces = comparing->spaces;
-	const struct fw_meaning *before = comparing->meanings[BEFORE];
-	const struct fw_meaning *after = comparing->meanings[AFTER];
+	const struct fw_behaviour *before = comparing->sides[BEFORE];
+	const struct fw_behaviour *after = comparing->sides[AFTER];
 	FW_AUTO(shares_fini) struct shares old = {0};
 
 	fw_space both = fw_space_intersect(spaces, before->may[hook], after->may[hook]);
@@ -239,27 +231,71 @@ static void compare_rates_of(struct comparing *comparing, enum fw_hook hook) {
 	}
 }
 
+bool fw_behaviour_compare(struct fw_arena *arena, struct fw_spaces *spaces,
+	const struct fw_behaviour *before, const struct fw_behaviour *after,
+	struct fw_differences *out) {
+	struct comparing comparing = {.spaces = spaces, .sides = {before, after}};
+
+	for (int i = FW_INPUT; i < FW_HOOK_COUNT; i++) {
+		compare_allowed(&comparing, (enum fw_hook)i);
+		compare_rates_of(&comparing, (enum fw_hook)i);
+	}
+	size_t count = comparing.differences.count;
+	struct fw_difference *items = FW_ARENA_ARRAY(arena, struct fw_difference, count);
+	if (count != 0) {
+		memcpy(items, comparing.differences.items, count * sizeof(*items));
+	}
+	FW_VEC_FINI(&comparing.differences);
+	if (spaces->exhausted) {
+		return false;
+	}
+	*out = (struct fw_differences){items, count};
+	return true;
+}
+
+/* ---- two policies ---- */
+
+struct policies {
+	struct fw_spaces *spaces;
+	fw_space universe;
+	const struct fw_policy *sides[SIDES];
+	const struct fw_meaning *meanings[SIDES];
+};
+
+struct fw_behaviour fw_meaning_behaviour(struct fw_arena *arena, const struct fw_meaning *meaning) {
+	struct fw_paced *paced = FW_ARENA_ARRAY(arena, struct fw_paced, meaning->rated_count);
+	struct fw_behaviour behaviour = {.paced = paced, .paced_count = meaning->rated_count};
+
+	memcpy(behaviour.must, meaning->must, sizeof(behaviour.must));
+	memcpy(behaviour.may, meaning->may, sizeof(behaviour.may));
+	for (size_t i = 0; i < meaning->rated_count; i++) {
+		const struct fw_rated *rated = &meaning->rated[i];
+		paced[i] = (struct fw_paced){rated->flow->hook, rated->set, rated->flow->limit};
+	}
+	return behaviour;
+}
+
 /* New and untracked packets that get the hook's answer; what has a limit, when past it. */
-static bool answers_any(struct comparing *comparing, enum side side, enum fw_hook hook) {
-	struct fw_spaces *spaces = comparing->spaces;
+static bool answers_any(const struct policies *policies, enum side side, enum fw_hook hook) {
+	struct fw_spaces *spaces = policies->spaces;
 	fw_space set = fw_space_interval(spaces, FW_VAR_HOOK, fw_value(hook), fw_value(hook));
 
-	set = fw_space_intersect(spaces, set, comparing->universe);
+	set = fw_space_intersect(spaces, set, policies->universe);
 	set = fw_space_subtract(spaces, set,
 		fw_space_interval(spaces, FW_VAR_TRACKING, fw_value(FW_TRACKING_INVALID),
 			fw_value(FW_TRACKING_INVALID)));
-	return fw_space_subtract(spaces, set, comparing->meanings[side]->must[hook]) !=
+	return fw_space_subtract(spaces, set, policies->meanings[side]->must[hook]) !=
 	       FW_SPACE_EMPTY;
 }
 
-static bool answers_differ(struct comparing *comparing, enum fw_hook hook) {
-	enum fw_verdict before = comparing->policies[BEFORE]->hooks[hook].verdict;
-	enum fw_verdict after = comparing->policies[AFTER]->hooks[hook].verdict;
+static bool answers_differ(const struct policies *policies, enum fw_hook hook) {
+	enum fw_verdict before = policies->sides[BEFORE]->hooks[hook].verdict;
+	enum fw_verdict after = policies->sides[AFTER]->hooks[hook].verdict;
 	bool both_deny = (before == FW_DROP || before == FW_REJECT) &&
 			 (after == FW_DROP || after == FW_REJECT);
 
-	return both_deny && before != after && answers_any(comparing, BEFORE, hook) &&
-	       answers_any(comparing, AFTER, hook);
+	return both_deny && before != after && answers_any(policies, BEFORE, hook) &&
+	       answers_any(policies, AFTER, hook);
 }
 
 /* ---- translation ---- */
@@ -371,10 +407,10 @@ static bool hairpins_differ(struct fw_spaces *spaces, const struct fw_translatio
 }
 
 static void compare_translation(
-	struct fw_arena *arena, struct comparing *comparing, struct fw_comparison *out) {
-	struct fw_spaces *spaces = comparing->spaces;
-	const struct fw_translation *a = &comparing->policies[BEFORE]->translation;
-	const struct fw_translation *b = &comparing->policies[AFTER]->translation;
+	struct fw_arena *arena, const struct policies *policies, struct fw_comparison *out) {
+	struct fw_spaces *spaces = policies->spaces;
+	const struct fw_translation *a = &policies->sides[BEFORE]->translation;
+	const struct fw_translation *b = &policies->sides[AFTER]->translation;
 	const struct fw_forwarding **old = sorted_forwardings(arena, a);
 	const struct fw_forwarding **new = sorted_forwardings(arena, b);
 
@@ -413,32 +449,30 @@ bool fw_compare(struct fw_arena *arena, struct fw_spaces *spaces,
 	const struct fw_interfaces *interfaces, const struct fw_policy *before,
 	const struct fw_meaning *before_meaning, const struct fw_policy *after,
 	const struct fw_meaning *after_meaning, struct fw_comparison *out) {
-	struct comparing comparing = {
+	struct policies policies = {
 		.spaces = spaces,
 		.universe = fw_space_universe(spaces, fw_interfaces_count(interfaces)),
-		.policies = {before, after},
+		.sides = {before, after},
 		.meanings = {before_meaning, after_meaning},
 	};
+	struct fw_behaviour old = fw_meaning_behaviour(arena, before_meaning);
+	struct fw_behaviour new = fw_meaning_behaviour(arena, after_meaning);
 	struct fw_comparison comparison = {0};
+	struct fw_differences differences;
 
+	if (!fw_behaviour_compare(arena, spaces, &old, &new, &differences)) {
+		return false;
+	}
+	comparison.differences = differences.items;
+	comparison.difference_count = differences.count;
 	for (int i = FW_INPUT; i < FW_HOOK_COUNT; i++) {
 		enum fw_hook hook = (enum fw_hook)i;
-		compare_allowed(&comparing, hook);
-		compare_rates_of(&comparing, hook);
-		comparison.answers_differ[hook] = answers_differ(&comparing, hook);
+		comparison.answers_differ[hook] = answers_differ(&policies, hook);
 	}
-	compare_translation(arena, &comparing, &comparison);
-	size_t count = comparing.differences.list.count;
-	struct fw_difference *copy = FW_ARENA_ARRAY(arena, struct fw_difference, count);
-	if (count != 0) {
-		memcpy(copy, comparing.differences.list.items, count * sizeof(*copy));
-	}
-	FW_VEC_FINI(&comparing.differences.list);
+	compare_translation(arena, &policies, &comparison);
 	if (spaces->exhausted) {
 		return false;
 	}
-	comparison.differences = copy;
-	comparison.difference_count = count;
 	comparison.equal = is_equal(&comparison);
 	*out = comparison;
 	return true;

@@ -195,7 +195,25 @@ bool fw_ask(struct fw_oracle *oracle, const struct fw_packet *packet, struct fw_
 bool fw_ask_share(
 	struct fw_oracle *oracle, const struct fw_packet *packet, enum fw_share *out_passing);
 
-/* ---- two policies: compare.c ---- */
+/* ---- packets that are accepted, by whomever: compare.c ---- */
+
+/** Packets that pass only as fast as one bucket lets them. */
+struct fw_paced {
+	enum fw_hook hook;
+	fw_space set;
+	struct fw_rate rate;
+};
+
+/** What a policy or anything else accepts. By hook: what always passes, and what may; what is
+ * paced has its share in `may`. */
+struct fw_behaviour {
+	fw_space must[FW_HOOK_COUNT], may[FW_HOOK_COUNT];
+	const struct fw_paced *paced;
+	size_t paced_count;
+};
+
+/** That of a policy; the list is the arena's. */
+struct fw_behaviour fw_meaning_behaviour(struct fw_arena *arena, const struct fw_meaning *meaning);
 
 enum fw_change {
 	FW_CHANGE_NONE,
@@ -218,6 +236,22 @@ struct fw_difference {
 	 */
 	struct fw_rate before, after;
 };
+
+struct fw_differences {
+	const struct fw_difference *items; /* by hook, then change */
+	size_t count;
+};
+
+/** Packets a day: the measure of all units. */
+uint64_t fw_rate_a_day(const struct fw_rate *rate);
+/** The one that lets more through first; 60 a minute and one a second are the same. */
+int fw_rates_compare(const struct fw_rate *a, const struct fw_rate *b);
+/** Compares what two accept. False: exhausted. */
+bool fw_behaviour_compare(struct fw_arena *arena, struct fw_spaces *spaces,
+	const struct fw_behaviour *before, const struct fw_behaviour *after,
+	struct fw_differences *out);
+
+/* ---- two policies: compare.c ---- */
 
 /** All in which two policies differ. */
 struct fw_comparison {

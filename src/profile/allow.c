@@ -7,7 +7,8 @@
 
 #include <string.h>
 
-/* Every id of a warning; those that backends alone give are not missed where none is asked. */
+/* Every id of a warning; those that backends, or rule sets, alone give are not missed where none is
+ * asked. */
 static const struct lint {
 	const char *id;
 	bool of_backend;
@@ -25,6 +26,7 @@ static const struct lint {
 	{"no-devices", false},
 	{"open-to-any", false},
 	{"plain-http", false},
+	{"rule-set-remark", true},
 	{"same-service", false},
 	{"service-off", false},
 	{"service-waiting", false},

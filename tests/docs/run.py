@@ -27,7 +27,7 @@ PAGE_1 = program.SOURCE / "man/flowfw.1"
 PAGE_5 = program.SOURCE / "man/flowfw-profile.5"
 README = program.SOURCE / "README.md"
 SCHEMA = program.SOURCE / "profiles/flowfw-profile.schema.json"
-COMMANDS = ("gen", "check", "explain", "diff", "list", "init")
+COMMANDS = ("gen", "check", "explain", "diff", "verify", "list", "init")
 
 EXAMPLE = re.compile(r'^\.\\" example: ([^\n]*)\n\.Bd [^\n]*\n(.*?)^\.Ed$', re.M | re.S)
 

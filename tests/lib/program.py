@@ -13,7 +13,7 @@ BINARY = Path(os.environ.get("FLOWFW") or SOURCE / "build/src/cmd/flowfw")
 PROFILES = sorted(path.stem for path in (SOURCE / "profiles").glob("*.yaml") if path.stem != "base")
 HOSTS = [name for name in PROFILES if "\nposition:" not in (SOURCE / f"profiles/{name}.yaml").read_text(encoding="utf-8")]
 
-OK, DIFFERS, USAGE, INVALID, BACKEND, SYSTEM = range(6)
+OK, DIFFERS, USAGE, INVALID, BACKEND, SYSTEM, UNPROVEN = range(7)
 
 
 def scratch(prefix="flowfw-test-"):
@@ -48,7 +48,7 @@ def flowfw(*arguments, cwd=HOME, wrapper=(), timeout=60, **options):
     text = options.pop("text", True)
     command = [*wrapper, str(BINARY), *map(str, arguments)]
     process = subprocess.run(command, cwd=cwd, stderr=subprocess.PIPE, timeout=timeout, check=False, **options)
-    if process.returncode not in range(6):
+    if process.returncode not in range(7):
         raise AssertionError(f"{command}: exit status {process.returncode}\n{process.stderr.decode(errors='replace')}")
     if text:  # decoded here, since subprocess would turn CRLF into LF
         process.stdout = (process.stdout or b"").decode("utf-8", "surrogateescape")

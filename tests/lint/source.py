@@ -16,7 +16,7 @@ FLOORS = {
     "yaml": 2, "netlink": 2, "space": 2,
     "policy": 3,
     "nftables": 4, "meaning": 4, "readback": 4,
-    "emit": 5, "profile": 5, "kernel": 5,
+    "emit": 5, "profile": 5, "kernel": 5, "proof": 5,
     "cmd": 6,
 }
 LINES_MAX = 1000
