@@ -276,41 +276,67 @@ static uint64_t count_rules(
 	return most;
 }
 
-/* Whether it is the bucket of another service, that is all there: it has no share in this one. */
-static bool is_of_other(
+/* How many other services have a bucket for just these packets, that it may be a share of. */
+static size_t count_others(
 	const struct lowering *lowering, size_t index, const struct fw_paced *part) {
 	const struct fw_behaviour *before = lowering->before;
-	size_t own = index / FW_PROOF_PARTS;
-	bool found = false;
+	size_t own = index / FW_PROOF_PARTS, last = own, count = 0;
 
-	for (size_t i = 0; !found && i < before->paced_count; i++) {
+	for (size_t i = 0; i < before->paced_count; i++) {
 		size_t rated = i / FW_PROOF_PARTS;
 		const struct fw_paced *other = &before->paced[i];
-		found = rated != own && other->hook == part->hook &&
-			fw_rates_compare(&other->rate, &part->rate) == 0 &&
+		if (rated != own && rated != last && other->hook == part->hook &&
+			is_share(&part->rate, &other->rate, whatever) &&
 			(other->set == part->set ||
-				rated_space(lowering, before, rated) == part->set);
+				rated_space(lowering, before, rated) == part->set)) {
+			last = rated;
+			count++;
+		}
 	}
-	return found;
+	return count;
 }
 
-/* All shares of a bucket, be they of either family. */
-static void find_shares(const struct lowering *lowering, size_t index, const struct fw_rate *rate,
+static bool same_part(const struct fw_paced *a, const struct fw_paced *b) {
+	return a->hook == b->hook && a->set == b->set && fw_rates_compare(&a->rate, &b->rate) == 0;
+}
+
+/* Leaves those of one rate alone that may be this bucket's, and not another service's. */
+static void leave_shares(const struct lowering *lowering, size_t index, const struct fw_rate *share,
+	struct parts *parts) {
+	const struct parts all = *parts;
+	struct parts own = {0};
+
+	for (size_t i = 0; i < all.list.count; i++) {
+		const struct fw_paced *part = &all.list.items[i];
+		size_t before = 0;
+		for (size_t j = 0; j < i; j++) {
+			before += same_part(&all.list.items[j], part);
+		}
+		if (fw_rates_compare(&part->rate, share) == 0 &&
+			before >= count_others(lowering, index, part)) {
+			FW_VEC_ADD(&own.list, *part);
+		}
+	}
+	parts_fini(parts);
+	*parts = own;
+}
+
+/* All shares of a bucket that have this rate, be they of either family. */
+static void find_shares(const struct lowering *lowering, size_t index, const struct fw_rate *share,
 	struct parts *out) {
 	const struct fw_behaviour *after = lowering->after;
 	fw_space all = rated_space(lowering, lowering->before, index / FW_PROOF_PARTS);
 
 	for (size_t i = 0; i < after->paced_count; i += FW_PROOF_PARTS) {
-		struct fw_paced share = after->paced[i];
-		share.set = rated_space(lowering, after, i / FW_PROOF_PARTS);
-		if (share.hook == lowering->before->paced[index].hook &&
-			share.set != FW_SPACE_EMPTY &&
-			fw_space_is_subset(lowering->question->spaces, share.set, all) &&
-			is_share(&share.rate, rate, whatever) &&
-			!is_of_other(lowering, index, &share)) {
-			FW_VEC_ADD(&out->list, share);
+		struct fw_paced part = after->paced[i];
+		part.set = rated_space(lowering, after, i / FW_PROOF_PARTS);
+		if (part.hook == lowering->before->paced[index].hook &&
+			part.set != FW_SPACE_EMPTY &&
+			fw_space_is_subset(lowering->question->spaces, part.set, all)) {
+			FW_VEC_ADD(&out->list, part);
 		}
 	}
+	leave_shares(lowering, index, share, out);
 }
 
 /*
@@ -318,12 +344,13 @@ static void find_shares(const struct lowering *lowering, size_t index, const str
  * but where each source has buckets of its own, those of one source may be.
  */
 static struct span parted(
-	const struct lowering *lowering, size_t index, const struct fw_rate *rate) {
+	const struct lowering *lowering, size_t index, const struct fw_rate *share) {
 	const struct fw_readback *asked = lowering->question->sides[FW_PROOF_BEFORE];
 	const struct fw_rb_rated *rated = &asked->rated[index / FW_PROOF_PARTS];
+	const struct fw_rate *rate = &lowering->before->paced[index].rate;
 	FW_AUTO(parts_fini) struct parts shares = {0};
 
-	find_shares(lowering, index, rate, &shares);
+	find_shares(lowering, index, share, &shares);
 	fw_space kinds = kinds_of(lowering, rated->set);
 	uint64_t count = shares.list.count;
 	uint64_t most = count + count_kinds(lowering, idle_kinds(lowering, kinds, &shares));
@@ -336,33 +363,56 @@ static struct span parted(
 }
 
 /*
- * Leaves shares alone, if they hold all packets but such as have another limit, too, where it is
- * the first rule that counts. Together they are no more than the whole, be a packet in several, and
- * no less than what is left of it by rounding.
+ * Leaves shares of one rate alone, if they hold all packets but such as have another limit, too,
+ * where it is the first rule that counts. Together they are no more than the whole, be a packet in
+ * several, and no less than what is left of it by rounding.
  */
-static bool keep_shares(const struct lowering *lowering, size_t index, struct parts *parts) {
+static bool keep_shares_of(const struct lowering *lowering, size_t index,
+	const struct fw_rate *share, struct parts *parts) {
 	const struct fw_paced *whole = &lowering->before->paced[index];
 	fw_space all = also_limited(lowering, whole);
-	size_t kept = 0;
 
+	leave_shares(lowering, index, share, parts);
 	for (size_t i = 0; i < parts->list.count; i++) {
-		struct fw_paced part = parts->list.items[i];
-		if (!is_share(&part.rate, &whole->rate, whatever) ||
-			is_of_other(lowering, index, &part)) {
-			continue;
-		}
-		parts->list.items[kept++] = part;
-		all = either(lowering, all, part.set);
-		if (fw_rates_compare(&part.rate, &parts->list.items[0].rate) != 0) {
-			return false;
+		all = either(lowering, all, parts->list.items[i].set);
+	}
+	return parts->list.count != 0 &&
+	       fw_space_is_subset(lowering->question->spaces, whole->set, all) &&
+	       is_share(share, &whole->rate, parted(lowering, index, share));
+}
+
+static bool has_rate_before(const struct parts *parts, size_t end) {
+	const struct fw_rate *rate = &parts->list.items[end].rate;
+	bool found = false;
+
+	for (size_t i = 0; !found && i < end; i++) {
+		found = fw_rates_compare(&parts->list.items[i].rate, rate) == 0;
+	}
+	return found;
+}
+
+/* The buckets of other services may be among the parts, with other rates. */
+static bool keep_shares(const struct lowering *lowering, size_t index, struct parts *parts) {
+	const struct fw_paced *whole = &lowering->before->paced[index];
+	FW_AUTO(parts_fini) struct parts all = *parts;
+	bool kept = false;
+
+	*parts = (struct parts){0};
+	for (size_t i = 0; !kept && i < all.list.count; i++) {
+		const struct fw_rate *share = &all.list.items[i].rate;
+		if (!has_rate_before(&all, i) && is_share(share, &whole->rate, whatever)) {
+			parts->list.count = 0;
+			for (size_t j = 0; j < all.list.count; j++) {
+				FW_VEC_ADD(&parts->list, all.list.items[j]);
+			}
+			kept = keep_shares_of(lowering, index, share, parts);
 		}
 	}
-	parts->list.count = kept;
-	if (kept != 0 && !is_share(&parts->list.items[0].rate, &whole->rate,
-				 parted(lowering, index, &whole->rate))) {
-		return false;
+	if (!kept) {
+		parts->list.count = 0;
 	}
-	return fw_space_is_subset(lowering->question->spaces, whole->set, all);
+	return kept || fw_space_is_subset(lowering->question->spaces, whole->set,
+			       also_limited(lowering, whole));
 }
 
 /* ---- the whole ---- */
