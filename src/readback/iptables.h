@@ -215,6 +215,7 @@ struct fw_ipt_limit {
 	bool over;
 	struct fw_slice name; /* of a hashlimit's table */
 	bool per_port;	      /* a bucket for each destination port, too */
+	uint32_t expires;     /* when a table forgets a bucket, in milliseconds; 0: not told */
 	const char *unknown;
 };
 

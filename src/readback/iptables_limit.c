@@ -17,7 +17,8 @@ enum {
 	OPTION_MODE,
 	OPTION_MASK,
 	OPTION_NAME,
-	OPTION_TABLE, /* its size and age */
+	OPTION_TABLE, /* its size, and how often it is looked through */
+	OPTION_EXPIRE,
 	NOT_UNDERSTOOD,
 };
 
@@ -51,6 +52,17 @@ static void take_burst(
 		return;
 	}
 	limit->rate.burst = (uint32_t)burst;
+}
+
+static void take_expire(
+	struct fw_ipt_parse *parse, struct fw_ipt_limit *limit, const struct fw_ipt_value *value) {
+	uint64_t expires;
+
+	if (!fw_slice_to_uint(value->text, UINT32_MAX, &expires) || expires == 0) {
+		fw_ipt_wrong_value(parse, "the age", value->text);
+		return;
+	}
+	limit->expires = (uint32_t)expires;
 }
 
 static void take_mode(
@@ -99,6 +111,9 @@ static void take(struct fw_ipt_parse *parse, struct fw_ipt_instance *instance,
 		break;
 	case OPTION_TABLE:
 		break;
+	case OPTION_EXPIRE:
+		take_expire(parse, limit, value);
+		break;
 	default:
 		limit->unknown = fw_ipt_describe(parse->pool, "the option", fw_slice(value->name));
 	}
@@ -136,7 +151,7 @@ static void share_table(struct fw_ipt_parse *parse, const struct fw_ipt_limit *l
 	const struct fw_interval *port) {
 	struct fw_ipt_number *table = table_number(parse, limit->name, NULL);
 	uint32_t rate[] = {limit->rate.count, limit->rate.unit, limit->rate.burst,
-		limit->rate.per_source, limit->over, limit->per_port};
+		limit->rate.per_source, limit->over, limit->per_port, limit->expires};
 	struct fw_slice bytes = {(const char *)rate, sizeof(rate)};
 	size_t own = fw_ipt_intern_number(parse->pool, bytes)->number;
 
@@ -147,11 +162,21 @@ static void share_table(struct fw_ipt_parse *parse, const struct fw_ipt_limit *l
 	parse->rate.bucket = table_number(parse, limit->name, port)->number;
 }
 
+/* Where it is not told, buckets are forgotten after the unit of their rate. */
+static uint64_t age_of(const struct fw_ipt_limit *limit) {
+	struct fw_rate unit = {.count = 1, .unit = limit->rate.unit, .burst = 1};
+
+	return limit->expires != 0 ? limit->expires : fw_rb_refill(&unit);
+}
+
 static void finish(struct fw_ipt_parse *parse, struct fw_ipt_instance *instance) {
 	struct fw_ipt_limit *limit = &instance->limit;
 	const struct fw_interval *port = limit->per_port ? one_port(parse) : NULL;
 
 	begin(limit);
+	if (limit->name.length != 0 && age_of(limit) < fw_rb_refill(&limit->rate)) {
+		limit->unknown = "a table of hashlimit that forgets buckets before they are full";
+	}
 	if (limit->per_port && port == NULL) {
 		limit->unknown = "a limit for each port";
 	}
@@ -183,7 +208,7 @@ static const struct fw_ipt_option hashlimit_options[] = {
 	{"hashlimit-name", OPTION_NAME, 1},
 	{"hashlimit-htable-size", OPTION_TABLE, 1},
 	{"hashlimit-htable-max", OPTION_TABLE, 1},
-	{"hashlimit-htable-expire", OPTION_TABLE, 1},
+	{"hashlimit-htable-expire", OPTION_EXPIRE, 1},
 	{"hashlimit-htable-gcinterval", OPTION_TABLE, 1},
 	{"hashlimit-dstmask", NOT_UNDERSTOOD, 1},
 	{"hashlimit-rate-match", NOT_UNDERSTOOD, 0},

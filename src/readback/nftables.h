@@ -57,8 +57,9 @@ struct fw_dump_element {
 	int32_t verdict;   /* of a verdict map */
 	const char *chain; /* that it leads to */
 	const char *object;
-	bool has_verdict, broken; /* broken: cannot be read */
-	bool stateful;		  /* it has an expression that lets packets through or not */
+	bool has_verdict, broken;   /* broken: cannot be read */
+	bool stateful;		    /* it has an expression that lets packets through or not */
+	const struct nlattr *limit; /* that expression's data, if it is a limit; or NULL */
 };
 
 /* Of a concatenation; 0: nothing is known of its fields. */
@@ -72,8 +73,12 @@ struct fw_dump_set {
 	uint32_t fields[FW_DUMP_FIELDS_MAX];
 	size_t field_count;
 	const struct nlattr *expressions; /* of each new element, NULL: none */
-	bool changes;			  /* packets add to it, or take away */
-	bool expires;			  /* some elements do, after a time */
+	uint64_t timeout;		  /* of each new element, in milliseconds; 0: never */
+	size_t serial;
+	bool changes;		    /* packets add to it, or take away */
+	bool limited, mixed;	    /* packets meet limits in it; others than all the same */
+	const struct nlattr *limit; /* the first one's data; NULL: none */
+	bool expires;		    /* some elements do, after a time */
 	const struct fw_dump_element *elements;
 	size_t element_count;
 };
@@ -151,6 +156,10 @@ struct fw_expression {
 	const char *name;
 	const struct nlattr *data;
 };
+
+/** The data of the limit in a list of expressions, or of the one that stands alone; either may be
+ * NULL. NULL: there is none. */
+const struct nlattr *fw_limit_among(const struct nlattr *list, const struct nlattr *one);
 
 /** Whether there is one more behind `*at`, which is NULL before the first. */
 bool fw_expression_next(

@@ -120,6 +120,23 @@ bool fw_expression_next(
 	return true;
 }
 
+const struct nlattr *fw_limit_among(const struct nlattr *list, const struct nlattr *one) {
+	struct fw_attrs alone = fw_attrs_of(one, NFTA_EXPR_MAX);
+	const char *name = fw_attr_text(alone.at[NFTA_EXPR_NAME]);
+	struct fw_expression expression;
+	const struct nlattr *at = NULL;
+
+	if (name != NULL && strcmp(name, "limit") == 0) {
+		return alone.at[NFTA_EXPR_DATA];
+	}
+	while (fw_expression_next(list, &at, &expression)) {
+		if (strcmp(expression.name, "limit") == 0) {
+			return expression.data;
+		}
+	}
+	return NULL;
+}
+
 /* ---- asking ---- */
 
 struct asking {
@@ -403,6 +420,8 @@ static void take_set(struct asking *asking, uint8_t family, const struct fw_attr
 		.data_length = fw_attr_u32(attrs->at[NFTA_SET_DATA_LEN]),
 		.object_type = fw_attr_u32(attrs->at[NFTA_SET_OBJ_TYPE]),
 		.expressions = keep_attr(asking, attrs->at[NFTA_SET_EXPRESSIONS]),
+		.timeout = fw_attr_u64(attrs->at[NFTA_SET_TIMEOUT]),
+		.serial = asking->sets.count,
 	};
 
 	if (one != NULL) {
@@ -502,6 +521,8 @@ static void take_element(struct asking *asking, const struct nlattr *nested) {
 	}
 	element.stateful = is_stateful(attrs.at[NFTA_SET_ELEM_EXPRESSIONS]) ||
 			   is_stateful_alone(attrs.at[NFTA_SET_ELEM_EXPR]);
+	element.limit = keep_attr(asking,
+		fw_limit_among(attrs.at[NFTA_SET_ELEM_EXPRESSIONS], attrs.at[NFTA_SET_ELEM_EXPR]));
 	element.broken = length != asking->set->key_length ||
 			 end_length != asking->set->key_length || attrs.strange ||
 			 (element.flags & ~known) != 0 ||

@@ -340,13 +340,31 @@ static bool is_source(const struct fw_running *run, unsigned at, uint32_t length
 	return true;
 }
 
-static void run_each(
-	struct fw_running *run, const struct fw_expression *expression, bool per_source) {
+/* Behind those of rules comes one for each set, as packets meet the limits of its elements. */
+static size_t set_bucket(const struct fw_running *run, const struct fw_dump_set *set) {
+	const struct fw_dump *dump = run->lowering->dump;
+
+	return dump->object_count + dump->rule_count + set->serial;
+}
+
+/* An element that is forgotten before its bucket is full again makes room for a full one. */
+static bool is_forgetful(
+	const struct fw_running *run, const struct fw_dump_set *set, const struct fw_attrs *attrs) {
+	uint64_t own = fw_attr_u64(attrs->at[NFTA_DYNSET_TIMEOUT]);
+	uint64_t timeout = own != 0 ? own : set->timeout;
+	bool kept = fw_attr_u32(attrs->at[NFTA_DYNSET_OP]) == NFT_DYNSET_OP_UPDATE;
+
+	return run->rate.count != 0 && timeout != 0 &&
+	       (!kept || timeout < fw_rb_refill(&run->rate));
+}
+
+static void run_each(struct fw_running *run, const struct fw_dump_set *set,
+	const struct fw_expression *expression, bool per_source) {
 	if (strcmp(expression->name, "counter") == 0 || strcmp(expression->name, "last") == 0) {
 		return;
 	}
 	if (strcmp(expression->name, "limit") == 0 && per_source) {
-		limit(run, expression->data, own_bucket(run), true);
+		limit(run, expression->data, set_bucket(run, set), true);
 		return;
 	}
 	fw_rule_require(run,
@@ -367,19 +385,26 @@ void fw_run_dynset(struct fw_running *run, const struct fw_attrs *attrs) {
 		return;
 	}
 	bool per_source = is_source(run, at, set->key_length);
+	list = list != NULL ? list : set->expressions;
 	if (attrs->at[NFTA_DYNSET_EXPR] != NULL) {
 		struct fw_attrs one = fw_attrs_of(attrs->at[NFTA_DYNSET_EXPR], NFTA_EXPR_MAX);
 		const char *name = fw_attr_text(one.at[NFTA_EXPR_NAME]);
 		expression =
 			(struct fw_expression){name != NULL ? name : "", one.at[NFTA_EXPR_DATA]};
-		run_each(run, &expression, per_source);
-		return;
+		run_each(run, set, &expression, per_source);
+		list = NULL;
 	}
-	list = list != NULL ? list : set->expressions;
 	while (fw_expression_next(list, &last, &expression)) {
-		run_each(run, &expression, per_source);
+		run_each(run, set, &expression, per_source);
 	}
-	if (run->rate.count == 0 &&
+	if (set->mixed) {
+		fw_rule_require(run, fw_truth_unknown("several limits in one set"));
+	} else if (is_forgetful(run, set, attrs)) {
+		fw_rule_require(
+			run, fw_truth_unknown("a set that forgets buckets before they are full"));
+	}
+	/* Where there is no room, what is beyond a limit passes; up to one, too little does. */
+	if ((run->rate.count == 0 || run->over) &&
 		fw_attr_u32(attrs->at[NFTA_DYNSET_OP]) != NFT_DYNSET_OP_DELETE) {
 		fw_rule_require(run, fw_truth_unknown("a set that may be full"));
 	}

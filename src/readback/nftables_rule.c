@@ -554,6 +554,42 @@ static bool is_of_iptables(const struct fw_expression *expression) {
 	return strcmp(expression->name, "match") == 0 || strcmp(expression->name, "target") == 0;
 }
 
+static bool same_limit(const struct nlattr *a, const struct nlattr *b) {
+	struct fw_attrs one = fw_attrs_of(a, NFTA_LIMIT_MAX),
+			other = fw_attrs_of(b, NFTA_LIMIT_MAX);
+
+	return (a == NULL) == (b == NULL) &&
+	       fw_attr_u64(one.at[NFTA_LIMIT_RATE]) == fw_attr_u64(other.at[NFTA_LIMIT_RATE]) &&
+	       fw_attr_u64(one.at[NFTA_LIMIT_UNIT]) == fw_attr_u64(other.at[NFTA_LIMIT_UNIT]) &&
+	       fw_attr_u32(one.at[NFTA_LIMIT_BURST]) == fw_attr_u32(other.at[NFTA_LIMIT_BURST]) &&
+	       fw_attr_u32(one.at[NFTA_LIMIT_TYPE]) == fw_attr_u32(other.at[NFTA_LIMIT_TYPE]) &&
+	       fw_attr_u32(one.at[NFTA_LIMIT_FLAGS]) == fw_attr_u32(other.at[NFTA_LIMIT_FLAGS]);
+}
+
+/* Packets meet the limit of the element that is there, be it another rule that made it. */
+static void scan_dynset(struct fw_dump_set *set, const struct nlattr *data) {
+	struct fw_attrs attrs = fw_attrs_of(data, NFTA_DYNSET_MAX);
+	const struct nlattr *list = attrs.at[NFTA_DYNSET_EXPRESSIONS];
+
+	set->changes = true;
+	if (fw_attr_u32(attrs.at[NFTA_DYNSET_OP]) == NFT_DYNSET_OP_DELETE) {
+		return;
+	}
+	const struct nlattr *limit =
+		fw_limit_among(list != NULL ? list : set->expressions, attrs.at[NFTA_DYNSET_EXPR]);
+	if (!set->limited) {
+		set->limited = true;
+		set->limit = limit;
+	}
+	set->mixed = set->mixed || !same_limit(set->limit, limit);
+}
+
+static void scan_elements(struct fw_dump_set *set) {
+	for (size_t i = 0; set->limited && !set->mixed && i < set->element_count; i++) {
+		set->mixed = !same_limit(set->limit, set->elements[i].limit);
+	}
+}
+
 static void scan_rule(
 	struct fw_dump *dump, const struct fw_dump_chain *chain, const struct fw_dump_rule *rule) {
 	struct fw_expression expression;
@@ -568,7 +604,7 @@ static void scan_rule(
 			const struct fw_dump_set *set = fw_dump_find(dump, FW_DUMP_SET,
 				chain->table, fw_attr_text(attrs.at[NFTA_DYNSET_SET_NAME]), 0);
 			if (set != NULL) {
-				dump->sets[set - dump->sets].changes = true;
+				scan_dynset(&dump->sets[set - dump->sets], expression.data);
 			}
 		}
 	}
@@ -579,5 +615,8 @@ void fw_scan_rules(struct fw_dump *dump) {
 		for (size_t j = 0; j < dump->chains[i].rule_count; j++) {
 			scan_rule(dump, &dump->chains[i], &dump->chains[i].rules[j]);
 		}
+	}
+	for (size_t i = 0; i < dump->set_count; i++) {
+		scan_elements(&dump->sets[i]);
 	}
 }

@@ -122,6 +122,10 @@ struct fw_rb_assuming {
 bool fw_rb_assume(struct fw_arena *arena, struct fw_spaces *spaces,
 	const struct fw_rb_assuming *assuming, struct fw_readback *out);
 
+/** Milliseconds until a bucket that was used up is full again: one that is forgotten sooner lets
+ * more through than its rate. Of a rate that has a count. */
+uint64_t fw_rb_refill(const struct fw_rate *rate);
+
 /** A copy of an array. */
 void *fw_rb_copy(struct fw_arena *arena, const void *items, size_t count, size_t size);
 

@@ -18,6 +18,14 @@ void *fw_rb_copy(struct fw_arena *arena, const void *items, size_t count, size_t
 	return to;
 }
 
+uint64_t fw_rb_refill(const struct fw_rate *rate) {
+	static const uint32_t seconds[FW_UNIT_COUNT] = {
+		[FW_SECOND] = 1, [FW_MINUTE] = 60, [FW_HOUR] = 3600, [FW_DAY] = 86400};
+	uint64_t whole = (uint64_t)rate->burst * seconds[rate->unit] * 1000;
+
+	return (whole + rate->count - 1) / rate->count;
+}
+
 /* ---- who decides ---- */
 
 /* Own rules before foreign ones, and what always accepts before what does so up to a limit. */

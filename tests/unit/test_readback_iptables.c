@@ -210,7 +210,8 @@ static const struct spelling spellings[] = {
 		"-A INPUT -m hashlimit --hashlimit-upto 6/m --hashlimit-burst 5 --hashlimit-mode "
 		"srcip "
 		"--hashlimit-srcmask 32 --hashlimit-htable-size 9 --hashlimit-htable-max 9 "
-		"--hashlimit-htable-expire 9 --hashlimit-htable-gcinterval 9 --hashlimit-name b "
+		"--hashlimit-htable-expire 50000 --hashlimit-htable-gcinterval 9 --hashlimit-name "
+		"b "
 		"-j ACCEPT"},
 	{FW_IPV4, "-A INPUT -m comment --comment \"-j DROP \\\" x\" -j ACCEPT",
 		"-A INPUT -j ACCEPT"},
@@ -340,8 +341,8 @@ static const struct stranger strangers[] = {
 		"--hashlimit-name x -j ACCEPT",
 		"a limit for each port"},
 	{FW_IPV4,
-		"-A INPUT -m hashlimit --hashlimit 1/s --hashlimit-name x -j ACCEPT\n"
-		"-A INPUT -p tcp -m hashlimit --hashlimit 2/s --hashlimit-name x -j ACCEPT",
+		"-A INPUT -m hashlimit --hashlimit 5/s --hashlimit-name x -j ACCEPT\n"
+		"-A INPUT -p tcp -m hashlimit --hashlimit 6/s --hashlimit-name x -j ACCEPT",
 		"two rates for one table of hashlimit"},
 	{FW_IPV4, "-A INPUT -j NFQUEUE --queue-num 1", "the target 'NFQUEUE'"},
 	{FW_IPV4, "-A INPUT -j NOTRACK", "outside of its table: the target 'NOTRACK'"},
@@ -677,9 +678,9 @@ END_TEST
 /* A name of hashlimit is no chain's, whatever it looks like. */
 START_TEST(names_of_tables_are_no_chains) {
 	struct fw_readback readback = read_rule(FW_IPV4,
-		"-A INPUT -m hashlimit --hashlimit 1/s --hashlimit-name \"filter nowhere\" -j "
+		"-A INPUT -m hashlimit --hashlimit 5/s --hashlimit-name \"filter nowhere\" -j "
 		"DROP\n"
-		"-A INPUT -m hashlimit --hashlimit 2/s --hashlimit-name \"filled x\" -j DROP\n"
+		"-A INPUT -m hashlimit --hashlimit 6/s --hashlimit-name \"filled x\" -j DROP\n"
 		"-A nowhere -j ACCEPT\n-A INPUT -j SET --add-set x src");
 	ck_assert_uint_eq(readback.unknown_count, 1);
 	ck_assert_str_eq(readback.unknowns[0].what, "the missing chain 'nowhere'");
