@@ -122,6 +122,16 @@ struct fw_rb_assuming {
 bool fw_rb_assume(struct fw_arena *arena, struct fw_spaces *spaces,
 	const struct fw_rb_assuming *assuming, struct fw_readback *out);
 
+/** Packets of a rewrite that others of its direction, which have `theirs` together, send elsewhere:
+ * it depends on who comes first. */
+fw_space fw_rb_clash(struct fw_spaces *spaces, const struct fw_rb_rewrite *others, size_t count,
+	fw_space theirs, const struct fw_rb_rewrite *one);
+/** The packets of all rewrites of a direction. */
+fw_space fw_rb_rewritten(
+	struct fw_spaces *spaces, const struct fw_rb_rewrite *rewrites, size_t count, bool source);
+/** What is said of them. */
+extern const char fw_rb_clashes[];
+
 /** Milliseconds until a bucket that was used up is full again: one that is forgotten sooner lets
  * more through than its rate. Of a rate that has a count. */
 uint64_t fw_rb_refill(const struct fw_rate *rate);

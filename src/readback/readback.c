@@ -55,6 +55,48 @@ const struct fw_rb_decision *fw_readback_decision(const struct fw_spaces *spaces
 	return accepting;
 }
 
+/* ---- who comes first ---- */
+
+const char fw_rb_clashes[] = "a translation that another one may come before";
+
+static bool same_target(const struct fw_rb_rewrite *a, const struct fw_rb_rewrite *b) {
+	return a->masquerade == b->masquerade && a->port == b->port &&
+	       (a->masquerade || fw_addr_compare(a->address, b->address) == 0);
+}
+
+fw_space fw_rb_rewritten(
+	struct fw_spaces *spaces, const struct fw_rb_rewrite *rewrites, size_t count, bool source) {
+	fw_space *sets = fw_resize(NULL, count, sizeof(*sets));
+	size_t kept = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		if (rewrites[i].source == source) {
+			sets[kept++] = rewrites[i].set;
+		}
+	}
+	fw_space all = fw_space_union_all(spaces, sets, kept);
+	free(sets);
+	return all;
+}
+
+fw_space fw_rb_clash(struct fw_spaces *spaces, const struct fw_rb_rewrite *others, size_t count,
+	fw_space theirs, const struct fw_rb_rewrite *one) {
+	fw_space clash = FW_SPACE_EMPTY;
+
+	if (fw_space_intersect(spaces, theirs, one->set) == FW_SPACE_EMPTY) {
+		return FW_SPACE_EMPTY;
+	}
+	for (size_t i = 0; i < count; i++) {
+		const struct fw_rb_rewrite *other = &others[i];
+		if (other->source == one->source && other->family == one->family &&
+			!same_target(other, one)) {
+			clash = fw_space_union(
+				spaces, clash, fw_space_intersect(spaces, other->set, one->set));
+		}
+	}
+	return clash;
+}
+
 /* ---- two in one way ---- */
 
 struct composition {
@@ -92,6 +134,21 @@ static void add_rated(struct composition *all, const struct fw_readback *one,
 	}
 }
 
+/* Both may have the same priority, and then nobody tells which one comes first. */
+static void add_clash(struct composition *all, fw_space theirs, const struct fw_rb_rewrite *one) {
+	fw_space set = fw_rb_clash(
+		all->spaces, all->first->rewrites, all->first->rewrite_count, theirs, one);
+
+	if (set != FW_SPACE_EMPTY) {
+		FW_VEC_ADD(&all->unknowns, (struct fw_rb_unknown){
+						   .place = one->place,
+						   .what = fw_rb_clashes,
+						   .translated = set,
+						   .source = one->source,
+					   });
+	}
+}
+
 /* What was translated is not translated again. */
 static void add_rewrites(struct composition *all) {
 	for (size_t i = 0; i < all->first->rewrite_count; i++) {
@@ -99,6 +156,8 @@ static void add_rewrites(struct composition *all) {
 	}
 	for (int source = 0; source <= 1; source++) {
 		fw_space taken = FW_SPACE_EMPTY;
+		fw_space theirs = fw_rb_rewritten(
+			all->spaces, all->first->rewrites, all->first->rewrite_count, source == 1);
 		for (size_t i = 0; i < all->first->rewrite_count; i++) {
 			const struct fw_rb_rewrite *one = &all->first->rewrites[i];
 			if (one->source == (source == 1) && one->original_count == 0) {
@@ -110,6 +169,7 @@ static void add_rewrites(struct composition *all) {
 			if (one.source != (source == 1)) {
 				continue;
 			}
+			add_clash(all, theirs, &one);
 			one.set = fw_space_subtract(all->spaces, one.set, taken);
 			if (one.set != FW_SPACE_EMPTY) {
 				FW_VEC_ADD(&all->rewrites, one);

@@ -129,6 +129,7 @@ static void check_addresses(
 	struct fw_exec *exec, const struct fw_rb_chain *base, fw_space dropped, fw_space within) {
 	bool local = base->edge == FW_RB_NO_EDGE;
 	bool early = base->edge == FW_RB_BEFORE_ROUTING || base->hook == FW_RB_OUTPUT;
+	bool late = base->edge == FW_RB_BEHIND_ROUTING || base->hook == FW_RB_INPUT;
 
 	if (early && base->priority <= DESTINATIONS && exec->translates[false][local] &&
 		(asks_for(exec, dropped, FW_VAR_DESTINATION, within) ||
@@ -137,8 +138,7 @@ static void check_addresses(
 		fw_exec_unknown(
 			exec, base->place, "a drop by a destination that is translated later");
 	}
-	if (base->edge == FW_RB_BEHIND_ROUTING && base->priority >= SOURCES &&
-		exec->translates[true][false] &&
+	if (late && base->priority >= SOURCES && exec->translates[true][local] &&
 		(asks_for(exec, dropped, FW_VAR_SOURCE, within) ||
 			asks_for(exec, dropped, FW_VAR_SOURCE_PORT, within))) {
 		fw_exec_unknown(exec, base->place, "a drop by a source that was translated before");
@@ -379,6 +379,60 @@ static void check_verdicts(struct fw_exec *exec, size_t from) {
 	exec->decisions.count = from;
 }
 
+/* What each of some chains would translate, were it the first of them. */
+struct claims {
+	FW_VEC(struct fw_rb_rewrite) list;
+};
+
+static void claim(struct fw_exec *exec, const struct fw_rb_chain *base,
+	const struct fw_streams *streams, struct claims *out) {
+	struct fw_streams arriving FW_AUTO(fw_streams_fini) = {0};
+	struct fw_streams passed FW_AUTO(fw_streams_fini) = {0};
+	size_t first = exec->rewrites.count, decisions = exec->decisions.count;
+
+	fw_streams_add(
+		exec, &arriving, (struct fw_stream){.set = fw_exec_unite(exec, &streams->main)});
+	run_base(exec, base, &arriving, &passed);
+	for (size_t i = first; i < exec->rewrites.count; i++) {
+		FW_VEC_ADD(&out->list, exec->rewrites.items[i]);
+	}
+	exec->rewrites.count = first;
+	exec->decisions.count = decisions;
+}
+
+/* Of chains of one priority, those come first that were registered last, which nobody tells. */
+static void check_order(struct fw_exec *exec, const struct bases *bases, size_t from, size_t to,
+	const struct fw_streams *streams) {
+	struct claims all = {0};
+
+	for (size_t i = from; i < to && to - from > 1; i++) {
+		size_t before = all.list.count;
+		fw_space theirs = fw_rb_rewritten(
+			exec->spaces, all.list.items, before, bases->list.items[i]->source);
+		claim(exec, bases->list.items[i], streams, &all);
+		for (size_t j = before; j < all.list.count; j++) {
+			const struct fw_rb_rewrite *one = &all.list.items[j];
+			fw_space set =
+				fw_rb_clash(exec->spaces, all.list.items, before, theirs, one);
+			if (set != FW_SPACE_EMPTY) {
+				fw_exec_unknown_translation(exec, one->place, fw_rb_clashes, set);
+			}
+		}
+	}
+	FW_VEC_FINI(&all.list);
+}
+
+/* Where the chains of the same priority end. */
+static size_t same_priority(const struct bases *bases, size_t from) {
+	size_t end = from;
+
+	while (end < bases->list.count &&
+		bases->list.items[end]->priority == bases->list.items[from]->priority) {
+		end++;
+	}
+	return end;
+}
+
 static void run_nat(struct fw_exec *exec, bool source, bool local) {
 	fw_space all = first_packets(exec, source, local);
 	struct fw_streams streams FW_AUTO(fw_streams_fini) = {0};
@@ -395,8 +449,12 @@ static void run_nat(struct fw_exec *exec, bool source, bool local) {
 	}
 	sort_bases(&bases, 0);
 	fw_streams_add(exec, &streams, (struct fw_stream){.set = all});
-	for (size_t i = 0; i < bases.list.count; i++) {
+	for (size_t i = 0, end = 0; i < bases.list.count; i++) {
 		struct fw_streams passed = {0};
+		if (i == end) {
+			end = same_priority(&bases, i);
+			check_order(exec, &bases, i, end, &streams);
+		}
 		run_base(exec, bases.list.items[i], &streams, &passed);
 		pass_on(exec, &passed);
 		fw_streams_fini(&streams);
@@ -404,7 +462,8 @@ static void run_nat(struct fw_exec *exec, bool source, bool local) {
 	}
 	fw_outcome_fini(&exec->outcome);
 	check_verdicts(exec, decisions);
-	exec->translates[source][local] = exec->rewrites.count != first;
+	exec->translates[source][local] =
+		exec->rewrites.count != first || exec->unknowns.count != unknowns;
 	for (size_t i = first; i < exec->rewrites.count; i++) {
 		struct fw_rb_rewrite *one = &exec->rewrites.items[i];
 		one->set = let_go(exec, one->set, source, local, all);
