@@ -128,17 +128,39 @@ static fw_space coming_in(
 		question->spaces, set, is(question, FW_VAR_IN, FW_INTERFACE_LOOPBACK));
 }
 
+/* What is sent from here to others. */
+static fw_space going_out(
+	const struct fw_proof_question *question, enum fw_family family, enum among among) {
+	return fw_space_subtract(question->spaces,
+		first_packets(question, FW_RB_OUTPUT, family, among),
+		is(question, FW_VAR_OUT, FW_INTERFACE_LOOPBACK));
+}
+
+/* What a host's policy has to do with, of what comes in and of what is sent. */
+static fw_space own_packets(
+	const struct fw_proof_question *question, enum fw_family family, enum among among) {
+	const bool *apart = question->scope->apart;
+	fw_space set = apart[FW_RB_INPUT] ? FW_SPACE_EMPTY : coming_in(question, family, among);
+
+	return apart[FW_RB_OUTPUT] ? set
+				   : either(question, set, going_out(question, family, among));
+}
+
 /* Packets whose destinations are compared. */
 static fw_space arriving(const struct fw_proof_question *question, enum fw_family family) {
-	bool taken_away = question->scope->translation == FW_PROOF_TAKEN_AWAY;
 	fw_space set = FW_SPACE_EMPTY;
 
-	if (!taken_away || !question->scope->apart[FW_RB_INPUT]) {
-		set = coming_in(question, family, taken_away ? AMONG_EITHER : AMONG_ALL);
-	}
-	if (question->scope->translation == FW_PROOF_EVERYBODY) {
-		set = either(
-			question, set, first_packets(question, FW_RB_OUTPUT, family, AMONG_ALL));
+	switch (question->scope->translation) {
+	case FW_PROOF_EVERYBODY:
+		set = either(question, coming_in(question, family, AMONG_ALL),
+			first_packets(question, FW_RB_OUTPUT, family, AMONG_ALL));
+		break;
+	case FW_PROOF_OTHERS:
+		set = coming_in(question, family, AMONG_ALL);
+		break;
+	case FW_PROOF_TAKEN_AWAY:
+		set = own_packets(question, family, AMONG_EITHER);
+		break;
 	}
 	return both(question, set, is(question, FW_VAR_TRANSLATED, 0));
 }
@@ -364,10 +386,10 @@ bool fw_proof_may_take_away(struct fw_spaces *spaces, fw_space universe,
 	fw_space taken = FW_SPACE_EMPTY;
 
 	fw_proof_find_within(&question);
-	for (int i = FW_IPV4; i < FW_FAMILY_COUNT && !scope->apart[FW_RB_INPUT]; i++) {
+	for (int i = FW_IPV4; i < FW_FAMILY_COUNT; i++) {
 		taken = either(&question, taken,
 			both(&question, unknown->translated,
-				coming_in(&question, (enum fw_family)i, AMONG_BEFORE)));
+				own_packets(&question, (enum fw_family)i, AMONG_BEFORE)));
 	}
 	return !unknown->source && taken != FW_SPACE_EMPTY;
 }

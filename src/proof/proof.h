@@ -28,7 +28,8 @@ enum fw_proof_translation {
 	FW_PROOF_EVERYBODY, /* two rule sets: what the machine itself sends and takes, too */
 	FW_PROOF_OTHERS,    /* a gateway's policy: what comes in, and what is forwarded */
 	/** A host's policy, which has no translation: destinations alone, of what either accepts
-	 * on input, where that is not apart. Such packets never get there. */
+	 * on input, or on output to others, where these are not apart. Such packets never get
+	 * there. */
 	FW_PROOF_TAKEN_AWAY,
 };
 
@@ -103,7 +104,8 @@ struct fw_proof {
 
 /**
  * Whether it makes a difference that nobody knows how a rule set translates the `translated` of an
- * unknown: to a policy of a host, `before`, it does where it accepts such packets on input.
+ * unknown: to a policy of a host, `before`, it does where it accepts such packets on input or
+ * output.
  */
 bool fw_proof_may_take_away(struct fw_spaces *spaces, fw_space universe,
 	const struct fw_proof_scope *scope, const struct fw_readback *before,

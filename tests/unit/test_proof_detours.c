@@ -183,6 +183,21 @@ START_TEST(what_is_taken_away_from_a_host_is_noticed) {
 }
 END_TEST
 
+/* Nor does what a host sends get where it may be sent, be it itself that sends it elsewhere. */
+START_TEST(what_a_host_sends_is_not_sent_elsewhere) {
+	const struct fw_policy policy = limited("22/tcp", NULL);
+	fw_space sent = both(of_hook(FW_OUTPUT), port(80));
+
+	world.scope.translation = FW_PROOF_TAKEN_AWAY;
+	world.sides[BEFORE] = world.sides[AFTER] = promise(&policy);
+	world.sides[BEFORE].may[FW_OUTPUT] = world.sides[AFTER].may[FW_OUTPUT] =
+		_i == 1 ? both(sent, is(FW_VAR_OUT, FW_INTERFACE_LOOPBACK)) : sent;
+	world.scope.apart[FW_OUTPUT] = _i == 2;
+	add_own(false);
+	ck_assert_int_eq(compared()->equal, _i != 0);
+}
+END_TEST
+
 /* ---- random translations against a naive judge ---- */
 
 static struct fw_rb_rewrite draw_target(bool source) {
@@ -417,6 +432,7 @@ static void add_single(TCase *single) {
 	tcase_add_test(single, first_destinations_count_where_there_are_any);
 	tcase_add_loop_test(single, own_packets_are_for_rule_sets_to_compare, 0, 2);
 	tcase_add_loop_test(single, what_is_taken_away_from_a_host_is_noticed, 0, 2);
+	tcase_add_loop_test(single, what_a_host_sends_is_not_sent_elsewhere, 0, 3);
 	tcase_add_loop_test(single, many_forwardings_cost_little, 0, 3);
 	tcase_add_test(single, too_much_is_said_to_be);
 }

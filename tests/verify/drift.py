@@ -366,6 +366,26 @@ def foreign_dnat_of_gateway(device):
     device.nft(chain("ip nat", "prerouting", -110, "tcp dport 18088 dnat to 10.8.0.99:80", kind="nat"))
 
 
+@case("host", DIFFERENT, "Translation", "ip nat")
+def foreign_dnat_of_what_is_sent(device):
+    """what a host sends is sent elsewhere"""
+    device.nft(chain("ip nat", "output", -100, "udp dport 123 dnat to 203.0.113.66", kind="nat"))
+
+
+@case("host", PROVEN)
+def foreign_dnat_of_loopback(device):
+    """what a host sends to itself is sent to a container, as docker does it"""
+    rule = "ip daddr != 127.0.0.0/8 fib daddr type local tcp dport 443 dnat to 172.17.0.2:443"
+    device.nft(chain("ip nat", "output", -100, rule, kind="nat"))
+
+
+@case("gateway", UNPROVEN, "another one may come before", "iptables-legacy-save")
+def foreign_dnat_of_legacy(device):
+    """another translation by the older iptables, of which nobody knows whether it comes first"""
+    to = "DNAT --to-destination 10.8.0.99:8088"
+    device.run(f"iptables-legacy -t nat -A PREROUTING -i eth0 -p tcp --dport 18088 -j {to}")
+
+
 # ---- what is ignored ----
 
 
