@@ -114,13 +114,17 @@ static void add_rows(struct fw_changes *changes, const struct fw_change_row *lik
 static void list_set(
 	struct fw_changes *changes, const struct fw_change_row *like, struct rows *rows) {
 	size_t room = changes->limit - rows->list.count;
-	/* Two boxes may be one row; and where there is no room, at least one is counted. */
-	size_t limit = room != 0 ? 2 * room : 1;
 	fw_space universe =
 		fw_space_universe(&changes->spaces, fw_interfaces_count(&changes->interfaces));
 	struct fw_boxes boxes;
 
-	if (!fw_space_boxes(&changes->spaces, like->set, universe, limit, &boxes)) {
+	/* Finding boxes costs as much as all sets that there are, so none are where none fit. */
+	if (room == 0) {
+		rows->left_out++;
+		return;
+	}
+	/* Two boxes may be one row. */
+	if (!fw_space_boxes(&changes->spaces, like->set, universe, 2 * room, &boxes)) {
 		return;
 	}
 	FW_VEC_ADD(&changes->boxes, boxes);
