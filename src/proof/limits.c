@@ -79,24 +79,34 @@ static bool is_share(const struct fw_rate *share, const struct fw_rate *whole, s
 	       fw_rate_a_day(share) == ((uint64_t)share->burst * DAY + seconds - 1) / seconds;
 }
 
-/* Buckets of the latter side for these packets, or for some of them and no others. */
+/* Whether it may stand in place of the whole, or for a part of it. */
+static bool may_replace(const struct fw_rate *rate, const struct fw_rate *whole) {
+	return fw_rates_compare(rate, whole) == 0 || is_half(rate, whole) ||
+	       is_share(rate, whole, whatever);
+}
+
+/* Buckets of the latter side for these packets, or for some of them and no others. Numbers are
+ * compared first, as there may be many. */
 static void find_parts(
 	const struct lowering *lowering, const struct fw_paced *whole, struct parts *out) {
 	for (size_t i = 0; i < lowering->after->paced_count; i++) {
 		struct fw_paced part = lowering->after->paced[i];
 		if (part.hook == whole->hook && part.set != FW_SPACE_EMPTY &&
+			may_replace(&part.rate, &whole->rate) &&
 			fw_space_is_subset(lowering->question->spaces, part.set, whole->set)) {
 			FW_VEC_ADD(&out->list, part);
 		}
 	}
 }
 
-static bool has_whole(const struct parts *parts, const struct fw_paced *whole) {
+/* Whether the latter side has the very same bucket. */
+static bool has_whole(const struct lowering *lowering, const struct fw_paced *whole) {
 	bool found = false;
 
-	for (size_t i = 0; !found && i < parts->list.count; i++) {
-		const struct fw_paced *part = &parts->list.items[i];
-		found = part->set == whole->set && fw_rates_compare(&part->rate, &whole->rate) == 0;
+	for (size_t i = 0; !found && i < lowering->after->paced_count; i++) {
+		const struct fw_paced *part = &lowering->after->paced[i];
+		found = part->hook == whole->hook && part->set == whole->set &&
+			fw_rates_compare(&part->rate, &whole->rate) == 0;
 	}
 	return found;
 }
@@ -329,9 +339,12 @@ static void find_shares(const struct lowering *lowering, size_t index, const str
 
 	for (size_t i = 0; i < after->paced_count; i += FW_PROOF_PARTS) {
 		struct fw_paced part = after->paced[i];
+		if (part.hook != lowering->before->paced[index].hook ||
+			fw_rates_compare(&part.rate, share) != 0) {
+			continue;
+		}
 		part.set = rated_space(lowering, after, i / FW_PROOF_PARTS);
-		if (part.hook == lowering->before->paced[index].hook &&
-			part.set != FW_SPACE_EMPTY &&
+		if (part.set != FW_SPACE_EMPTY &&
 			fw_space_is_subset(lowering->question->spaces, part.set, all)) {
 			FW_VEC_ADD(&out->list, part);
 		}
@@ -417,16 +430,17 @@ static bool keep_shares(const struct lowering *lowering, size_t index, struct pa
 
 /* ---- the whole ---- */
 
-/* Leaves those alone that stand in place of the whole. */
+/* Finds those that stand in place of the whole. False: it stays as it is. */
 static bool keep_lowered(const struct lowering *lowering, size_t index, struct parts *parts) {
 	const struct fw_readback *asked = lowering->question->sides[FW_PROOF_BEFORE];
 	const struct fw_rb_rated *rated = &asked->rated[index / FW_PROOF_PARTS];
 	const struct fw_proof_scope *scope = lowering->question->scope;
 	const struct fw_paced *whole = &lowering->before->paced[index];
 
-	if (has_whole(parts, whole)) {
+	if (whole->set == FW_SPACE_EMPTY || has_whole(lowering, whole)) {
 		return false;
 	}
+	find_parts(lowering, whole, parts);
 	if (scope->halves && has_family(lowering, rated, FW_IPV4) &&
 		has_family(lowering, rated, FW_IPV6) && keep_halves(lowering, whole, parts)) {
 		return true;
@@ -440,8 +454,7 @@ static void lower(struct lowering *lowering, const struct fw_behaviour *before, 
 	FW_AUTO(parts_fini) struct parts parts = {0};
 	struct fw_paced kept = before->paced[index];
 
-	find_parts(lowering, whole, &parts);
-	if (whole->set != FW_SPACE_EMPTY && keep_lowered(lowering, index, &parts)) {
+	if (keep_lowered(lowering, index, &parts)) {
 		for (size_t i = 0; i < parts.list.count; i++) {
 			FW_VEC_ADD(&lowering->asked, parts.list.items[i]);
 		}
