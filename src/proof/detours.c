@@ -88,21 +88,20 @@ static fw_space passing(
 	const struct fw_proof_question *question, enum fw_rb_hook hook, enum among among) {
 	const struct fw_readback *const *sides = question->sides;
 	fw_space before = sides[FW_PROOF_BEFORE]->may[hook];
-	fw_space after = sides[FW_PROOF_AFTER]->may[hook];
+	fw_space after = both(question, sides[FW_PROOF_AFTER]->may[hook], question->within[hook]);
 
 	switch (among) {
 	case AMONG_ALL:
 		return FW_SPACE_ALL;
 	case AMONG_BOTH:
-		before = both(question, before, after);
-		break;
+		return both(question, before, after);
 	case AMONG_EITHER:
-		before = either(question, before, after);
-		break;
+		/* That the latter never sees what it translates is what is asked about. */
+		return either(question, before, after);
 	case AMONG_BEFORE:
 		break;
 	}
-	return both(question, before, question->within[hook]);
+	return before;
 }
 
 static fw_space first_packets(const struct fw_proof_question *question, enum fw_rb_hook hook,
@@ -387,6 +386,9 @@ bool fw_proof_may_take_away(struct fw_spaces *spaces, fw_space universe,
 
 	fw_proof_find_within(&question);
 	for (int i = FW_IPV4; i < FW_FAMILY_COUNT; i++) {
+		if (scope->family != FW_FAMILY_NONE && scope->family != (enum fw_family)i) {
+			continue;
+		}
 		taken = either(&question, taken,
 			both(&question, unknown->translated,
 				own_packets(&question, (enum fw_family)i, AMONG_BEFORE)));
