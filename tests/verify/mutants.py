@@ -142,7 +142,14 @@ class Document:
         line, match = found
         value = int(match[1])
         new = random.choice([value * 7] + ([value // 5] if value >= 5 else []))
-        return self.replaced(kind, line, match, str(new), names=self.names_at(line))
+        start, end = match.span(1)
+        text = self.patient(self.lines[line][:start] + str(new) + self.lines[line][end:])
+        return self.edit(kind, line, text, names=self.names_at(line))
+
+    @staticmethod
+    def patient(text):
+        """A limit whose buckets are kept until they are full again, whatever its rate: else it is unproven."""
+        return re.sub(r"(saddr timeout )\w+", r"\g<1>1d", re.sub(r"(htable-expire )\d+", r"\g<1>86400000", text))
 
     def rate(self, random):
         return self.number(random, "another rate", self.RATE)
