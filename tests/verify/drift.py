@@ -9,8 +9,10 @@ import json
 import os
 import random
 import re
+import shutil
 import signal
 import socket
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -605,12 +607,18 @@ def as_nobody(profile):
         os.setgid(NOBODY)
         os.setuid(NOBODY)
 
-    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
-        os.chmod(folder, 0o755)
-        site = Path(folder) / "site.yaml"
-        site.write_text(Path(profile).read_text(encoding="utf-8"), encoding="utf-8")
-        clean = program.environment(HOME="/nonexistent")
-        return program.flowfw("verify", "--live", site, cwd="/", env=clean, preexec_fn=drop)
+    with tempfile.TemporaryDirectory(dir="/tmp") as name:
+        folder = Path(name)
+        for part in ("profiles", "templates"):
+            shutil.copytree(program.SOURCE / part, folder / part)
+        shutil.copy(program.BINARY, folder / "flowfw")
+        (folder / "site.yaml").write_text(Path(profile).read_text(encoding="utf-8"), encoding="utf-8")
+        for path in [folder, *folder.rglob("*")]:
+            path.chmod(0o755 if path.is_dir() or path.name == "flowfw" else 0o644)
+        clean = program.environment(HOME="/nonexistent", FLOWFW_DATADIR=name)
+        return subprocess.run(
+            [folder / "flowfw", "verify", "--live", "site.yaml"], cwd=folder, env=clean, preexec_fn=drop,
+            stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120, check=False)
 
 
 def check_unprivileged():
