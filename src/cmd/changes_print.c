@@ -186,8 +186,9 @@ static void add_rates(struct fw_buf *out, const struct fw_change_row *row) {
 	}
 }
 
-static void add_left_out(struct fw_buf *out, size_t left_out) {
-	fw_buf_printf(out, "and %zu more; --limit shows more of them", left_out);
+/* `how` is put before the number. */
+static void add_left_out(struct fw_buf *out, const char *how, size_t left_out) {
+	fw_buf_printf(out, "and %s%zu more; --limit shows more of them", how, left_out);
 }
 
 /* ---- what takes a sentence ---- */
@@ -304,7 +305,7 @@ static void write_unknowns(const struct line_writer *writer, const struct fw_cha
 	}
 	if (changes->unknowns.count > changes->limit) {
 		FW_AUTO(fw_buf_fini) struct fw_buf text = {0};
-		add_left_out(&text, changes->unknowns.count - changes->limit);
+		add_left_out(&text, "", changes->unknowns.count - changes->limit);
 		writer->add(writer->out, text.data);
 	}
 }
@@ -377,7 +378,7 @@ static void text_section(struct fw_buf *out, const struct fw_changes *changes, e
 	}
 	if (section->left_out != 0) {
 		fw_buf_add_text(out, "  ");
-		add_left_out(out, section->left_out);
+		add_left_out(out, "at least ", section->left_out);
 		fw_buf_add_char(out, '\n');
 	}
 }
@@ -506,7 +507,7 @@ static void markdown_section(
 	markdown_rows(out, changes, section);
 	if (section->left_out != 0) {
 		fw_buf_add_char(out, '\n');
-		add_left_out(out, section->left_out);
+		add_left_out(out, "at least ", section->left_out);
 		fw_buf_add_char(out, '\n');
 	}
 	if (folded) {
