@@ -19,8 +19,13 @@ enum {
 
 struct fw_arena_block {
 	struct fw_arena_block *below;
-	size_t size, used; /* of data; what lies behind `used` is zero */
+	size_t size, used; /* of data; `used` once there is a block on top */
 	_Alignas(max_align_t) char data[];
+};
+
+struct fw_arena_kept {
+	struct fw_arena_kept *next;
+	void *memory;
 };
 
 /** There is no way on: what runs is one batch, so nothing is left half done. */
@@ -47,8 +52,7 @@ void *fw_resize(void *items, size_t count, size_t item_size) {
 	return resized;
 }
 
-/** Puts a block with room for `size` bytes on top. */
-static void push_block(struct fw_arena *arena, size_t size) {
+void *fw_arena_push(struct fw_arena *arena, size_t size) {
 	size_t block_size = BLOCK_MIN;
 	if (arena->block != NULL) {
 		block_size =
@@ -61,32 +65,33 @@ static void push_block(struct fw_arena *arena, size_t size) {
 		exhausted();
 	}
 	struct fw_arena_block *block = fw_alloc(sizeof(*block) + block_size);
+	if (arena->block != NULL) {
+		arena->block->used = (size_t)(arena->free - arena->block->data);
+	}
 	block->below = arena->block;
 	block->size = block_size;
 	arena->block = block;
+	arena->free = block->data + size;
+	arena->end = block->data + block_size;
+	return block->data;
 }
 
 static void pop_block(struct fw_arena *arena) {
-	struct fw_arena_block *block = arena->block;
-	arena->block = block->below;
+	struct fw_arena_block *block = arena->block, *below = block->below;
+	arena->block = below;
+	arena->free = below != NULL ? below->data + below->used : NULL;
+	arena->end = below != NULL ? below->data + below->size : NULL;
 	free(block);
 }
 
-/** Text needs no alignment, and in the long lists it would pad every name. */
-static void *take(struct fw_arena *arena, size_t size, size_t alignment) {
-	size_t padding = 0;
-	if (arena->block != NULL) {
-		padding = -arena->block->used & (alignment - 1);
+static void free_kept(struct fw_arena *arena, const struct fw_arena_kept *end) {
+	while (arena->kept != end) {
+		struct fw_arena_kept *kept = arena->kept;
+		assert(kept != NULL); /* the mark is of another arena, or was reset away */
+		arena->kept = kept->next;
+		free(kept->memory);
+		free(kept);
 	}
-	if (arena->block == NULL || arena->block->size - arena->block->used < padding ||
-		arena->block->size - arena->block->used - padding < size) {
-		push_block(arena, size);
-		padding = 0;
-	}
-	struct fw_arena_block *block = arena->block;
-	void *taken = block->data + block->used + padding;
-	block->used += padding + size;
-	return taken;
 }
 
 void fw_arena_fini(struct fw_arena *arena) {
@@ -96,10 +101,14 @@ void fw_arena_fini(struct fw_arena *arena) {
 	while (arena->block != NULL) {
 		pop_block(arena);
 	}
+	free_kept(arena, NULL);
 }
 
-void *fw_arena_alloc(struct fw_arena *arena, size_t size) {
-	return take(arena, size, _Alignof(max_align_t));
+void fw_arena_keep(struct fw_arena *arena, void *memory) {
+	struct fw_arena_kept *kept = fw_alloc(sizeof(*kept));
+	kept->memory = memory;
+	kept->next = arena->kept;
+	arena->kept = kept;
 }
 
 void *fw_arena_array(struct fw_arena *arena, size_t count, size_t item_size) {
@@ -111,7 +120,7 @@ void *fw_arena_array(struct fw_arena *arena, size_t count, size_t item_size) {
 }
 
 char *fw_arena_text(struct fw_arena *arena, struct fw_slice text) {
-	char *copy = take(arena, text.length + 1, 1);
+	char *copy = fw_arena_bytes(arena, text.length + 1);
 	if (text.length != 0) {
 		memcpy(copy, text.data, text.length);
 	}
@@ -125,7 +134,7 @@ char *fw_arena_printf(struct fw_arena *arena, const char *format, ...) {
 	/* Measured first: a text cut short would leave bytes behind in memory promised as zero. */
 	int length = vsnprintf(NULL, 0, format, arguments);
 	assert(length >= 0);
-	char *text = take(arena, (size_t)length + 1, 1);
+	char *text = fw_arena_bytes(arena, (size_t)length + 1);
 	vsnprintf(text, (size_t)length + 1, format, again);
 	va_end(again);
 	va_end(arguments);
@@ -134,9 +143,7 @@ char *fw_arena_printf(struct fw_arena *arena, const char *format, ...) {
 
 struct fw_arena_mark fw_arena_mark(const struct fw_arena *arena) {
 	return (struct fw_arena_mark){
-		.block = arena->block,
-		.used = arena->block != NULL ? arena->block->used : 0,
-	};
+		.block = arena->block, .free = arena->free, .kept = arena->kept};
 }
 
 void fw_arena_reset(struct fw_arena *arena, struct fw_arena_mark mark) {
@@ -145,8 +152,9 @@ void fw_arena_reset(struct fw_arena *arena, struct fw_arena_mark mark) {
 		pop_block(arena);
 	}
 	if (mark.block != NULL) {
-		assert(mark.used <= mark.block->used);
-		memset(mark.block->data + mark.used, 0, mark.block->used - mark.used);
-		mark.block->used = mark.used;
+		assert(mark.free <= arena->free);
+		memset(mark.free, 0, (size_t)(arena->free - mark.free));
+		arena->free = mark.free;
 	}
+	free_kept(arena, mark.kept);
 }

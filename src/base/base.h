@@ -7,10 +7,12 @@
  * that into a diagnostic. Memory never runs out quietly: exhaustion aborts the process.
  */
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #define FW_PRINTF(text, first) __attribute__((format(printf, text, first)))
 /** Runs fini(&variable) when the variable leaves its scope. */
@@ -33,9 +35,17 @@ struct fw_slice {
 
 #define FW_SLICE(literal) ((struct fw_slice){(literal), sizeof(literal) - 1})
 
-struct fw_slice fw_slice(const char *text);
-bool fw_slice_equal(struct fw_slice a, struct fw_slice b);
-bool fw_slice_is(struct fw_slice slice, const char *text);
+/* These are asked of each word of a profile; with a literal, the compiler knows its length. */
+static inline struct fw_slice fw_slice(const char *text) {
+	return (struct fw_slice){text, strlen(text)};
+}
+static inline bool fw_slice_equal(struct fw_slice a, struct fw_slice b) {
+	/* An empty slice may have no data at all, which memcmp does not take. */
+	return a.length == b.length && (a.length == 0 || memcmp(a.data, b.data, a.length) == 0);
+}
+static inline bool fw_slice_is(struct fw_slice slice, const char *text) {
+	return fw_slice_equal(slice, fw_slice(text));
+}
 /** Orders by bytes, the shorter one first where one begins the other. */
 int fw_slice_compare(struct fw_slice a, struct fw_slice b);
 /** Cuts white space (space and tab) off both ends. */
@@ -54,27 +64,55 @@ struct fw_arena_block;
 
 /** A zeroed struct is an empty arena. */
 struct fw_arena {
-	struct fw_arena_block *block;
+	struct fw_arena_block *block; /* the one that is filled, others below it */
+	char *free, *end;	      /* what is left of it; zeroed */
+	struct fw_arena_kept *kept;
 };
 
 /** A place in an arena to go back to; valid while the arena lives. */
 struct fw_arena_mark {
 	struct fw_arena_block *block;
-	size_t used;
+	char *free;
+	struct fw_arena_kept *kept;
 };
 
 void fw_arena_fini(struct fw_arena *arena);
+/** For the two below alone: a block with room for `size` bytes is on top, and they are taken. */
+void *fw_arena_push(struct fw_arena *arena, size_t size);
+
 /** Zeroed memory, aligned for any type; never NULL, even for size 0. */
-void *fw_arena_alloc(struct fw_arena *arena, size_t size);
+static inline void *fw_arena_alloc(struct fw_arena *arena, size_t size) {
+	size_t padding = -(uintptr_t)arena->free & (_Alignof(max_align_t) - 1);
+	size_t left = (size_t)(arena->end - arena->free);
+	if (arena->block == NULL || left < padding || left - padding < size) {
+		return fw_arena_push(arena, size);
+	}
+	char *taken = arena->free + padding;
+	arena->free = taken + size;
+	return taken;
+}
+/** As fw_arena_alloc for text, which needs no alignment: in the long lists it would pad every name.
+ */
+static inline char *fw_arena_bytes(struct fw_arena *arena, size_t size) {
+	if (arena->block == NULL || (size_t)(arena->end - arena->free) < size) {
+		return fw_arena_push(arena, size);
+	}
+	char *taken = arena->free;
+	arena->free += size;
+	return taken;
+}
 #define FW_ARENA_NEW(arena, type)	   ((type *)fw_arena_alloc((arena), sizeof(type)))
 #define FW_ARENA_ARRAY(arena, type, count) ((type *)fw_arena_array((arena), (count), sizeof(type)))
 /** As fw_arena_alloc for count * item_size bytes; aborts when that overflows. */
 void *fw_arena_array(struct fw_arena *arena, size_t count, size_t item_size);
+/** Takes what malloc(3) or realloc(3) gave, to be freed like what it allocates itself: long lists
+ * and files need no copy. */
+void fw_arena_keep(struct fw_arena *arena, void *memory);
 /** A NUL-terminated copy. */
 char *fw_arena_text(struct fw_arena *arena, struct fw_slice text);
 char *fw_arena_printf(struct fw_arena *arena, const char *format, ...) FW_PRINTF(2, 3);
 struct fw_arena_mark fw_arena_mark(const struct fw_arena *arena);
-/** Frees what was allocated after the mark was taken. */
+/** Frees what was allocated, and what was kept, after the mark was taken. */
 void fw_arena_reset(struct fw_arena *arena, struct fw_arena_mark mark);
 
 /* ---- buf: a growing run of bytes ---- */
@@ -89,17 +127,54 @@ struct fw_buf {
 };
 
 void fw_buf_fini(struct fw_buf *buf);
-void fw_buf_add(struct fw_buf *buf, const void *data, size_t length);
-void fw_buf_add_char(struct fw_buf *buf, char c);
-void fw_buf_add_text(struct fw_buf *buf, const char *text);
-void fw_buf_add_slice(struct fw_buf *buf, struct fw_slice slice);
+/** Makes room for `length` more bytes and returns where they go; fw_buf_grew() counts them in. */
+static inline char *fw_buf_reserve(struct fw_buf *buf, size_t length);
+static inline void fw_buf_grew(struct fw_buf *buf, size_t length);
+static inline void fw_buf_add(struct fw_buf *buf, const void *data, size_t length);
+static inline void fw_buf_add_char(struct fw_buf *buf, char c);
+static inline void fw_buf_add_text(struct fw_buf *buf, const char *text);
+static inline void fw_buf_add_slice(struct fw_buf *buf, struct fw_slice slice);
 /** In decimal. Several times faster than fw_buf_printf, for the long lists. */
 void fw_buf_add_uint(struct fw_buf *buf, uint64_t value);
 void fw_buf_printf(struct fw_buf *buf, const char *format, ...) FW_PRINTF(2, 3);
-/** Makes room for `length` more bytes and returns where they go; fw_buf_grew() counts them in. */
-char *fw_buf_reserve(struct fw_buf *buf, size_t length);
-void fw_buf_grew(struct fw_buf *buf, size_t length);
 struct fw_slice fw_buf_slice(const struct fw_buf *buf);
+
+/** For fw_buf_reserve() alone: makes the capacity more than what is there and `length`. */
+void fw_buf_grow(struct fw_buf *buf, size_t length);
+
+static inline char *fw_buf_reserve(struct fw_buf *buf, size_t length) {
+	if (buf->capacity - buf->length <= length) {
+		fw_buf_grow(buf, length);
+	}
+	return buf->data + buf->length;
+}
+
+static inline void fw_buf_grew(struct fw_buf *buf, size_t length) {
+	assert(length < buf->capacity - buf->length);
+	buf->length += length;
+	buf->data[buf->length] = '\0';
+}
+
+static inline void fw_buf_add(struct fw_buf *buf, const void *data, size_t length) {
+	char *end = fw_buf_reserve(buf, length);
+	if (length != 0) { /* memcpy takes no NULL, not even for nothing */
+		memcpy(end, data, length);
+	}
+	fw_buf_grew(buf, length);
+}
+
+static inline void fw_buf_add_char(struct fw_buf *buf, char c) {
+	*fw_buf_reserve(buf, 1) = c;
+	fw_buf_grew(buf, 1);
+}
+
+static inline void fw_buf_add_text(struct fw_buf *buf, const char *text) {
+	fw_buf_add(buf, text, strlen(text));
+}
+
+static inline void fw_buf_add_slice(struct fw_buf *buf, struct fw_slice slice) {
+	fw_buf_add(buf, slice.data, slice.length);
+}
 
 /* ---- vec: a growing array ---- */
 

@@ -21,7 +21,7 @@ void fw_buf_fini(struct fw_buf *buf) {
 	*buf = (struct fw_buf){0};
 }
 
-static __attribute__((noinline)) void grow(struct fw_buf *buf, size_t length) {
+void fw_buf_grow(struct fw_buf *buf, size_t length) {
 	size_t needed = buf->length + length + 1;
 	if (length >= SIZE_MAX - buf->length) {
 		needed = SIZE_MAX; /* no heap has that much, so fw_resize aborts */
@@ -33,40 +33,6 @@ static __attribute__((noinline)) void grow(struct fw_buf *buf, size_t length) {
 	buf->data = fw_resize(buf->data, capacity, 1);
 	buf->capacity = capacity;
 	buf->data[buf->length] = '\0';
-}
-
-char *fw_buf_reserve(struct fw_buf *buf, size_t length) {
-	if (buf->capacity - buf->length <= length) {
-		grow(buf, length);
-	}
-	return buf->data + buf->length;
-}
-
-void fw_buf_grew(struct fw_buf *buf, size_t length) {
-	assert(length < buf->capacity - buf->length);
-	buf->length += length;
-	buf->data[buf->length] = '\0';
-}
-
-void fw_buf_add(struct fw_buf *buf, const void *data, size_t length) {
-	char *end = fw_buf_reserve(buf, length);
-	if (length != 0) { /* memcpy takes no NULL, not even for nothing */
-		memcpy(end, data, length);
-	}
-	fw_buf_grew(buf, length);
-}
-
-void fw_buf_add_char(struct fw_buf *buf, char c) {
-	*fw_buf_reserve(buf, 1) = c;
-	fw_buf_grew(buf, 1);
-}
-
-void fw_buf_add_text(struct fw_buf *buf, const char *text) {
-	fw_buf_add(buf, text, strlen(text));
-}
-
-void fw_buf_add_slice(struct fw_buf *buf, struct fw_slice slice) {
-	fw_buf_add(buf, slice.data, slice.length);
 }
 
 void fw_buf_add_uint(struct fw_buf *buf, uint64_t value) {

@@ -8,18 +8,6 @@
 
 #include "base/base.h"
 
-struct fw_slice fw_slice(const char *text) {
-	return (struct fw_slice){text, strlen(text)};
-}
-
-bool fw_slice_equal(struct fw_slice a, struct fw_slice b) {
-	return a.length == b.length && (a.length == 0 || memcmp(a.data, b.data, a.length) == 0);
-}
-
-bool fw_slice_is(struct fw_slice slice, const char *text) {
-	return fw_slice_equal(slice, fw_slice(text));
-}
-
 int fw_slice_compare(struct fw_slice a, struct fw_slice b) {
 	size_t common = a.length < b.length ? a.length : b.length;
 	int order = common != 0 ? memcmp(a.data, b.data, common) : 0;
