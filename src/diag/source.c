@@ -53,15 +53,17 @@ static void report_break(struct check *check, size_t at, size_t width, uint32_t 
 	fw_diag_hint(check->diags, diag, "end lines with a line feed (U+000A)");
 }
 
-/** Eight bytes that need no second look: printable ASCII. */
-static bool is_printable_word(const char *data) {
-	static const uint64_t every_byte = 0x0101010101010101;
-	static const uint64_t high_bits = 0x8080808080808080;
-	uint64_t word;
-	memcpy(&word, data, sizeof(word));
-	uint64_t del = word ^ (0x7f * every_byte);
-	uint64_t below_space = (word - 0x20 * every_byte) & ~word;
-	return ((word | below_space | ((del - every_byte) & ~del)) & high_bits) == 0;
+enum { RUN = 64 };
+
+/** Bytes that need no second look: printable ASCII and line feeds. Without a way out, so that the
+ * compiler looks at many of them at once. */
+static bool is_plain_run(const char data[static RUN]) {
+	unsigned char odd = 0;
+	for (int i = 0; i < RUN; i++) {
+		unsigned char c = (unsigned char)data[i];
+		odd |= (unsigned char)((c - ' ' >= 0x7f - ' ' || c < ' ') & (c != '\n'));
+	}
+	return odd == 0;
 }
 
 /** Checks the character at `at` and returns its width. */
@@ -119,9 +121,14 @@ static bool check_text(struct fw_source *source, struct fw_diags *diags) {
 	}
 	size_t length = source->text.length;
 	source->ascii = true;
-	for (size_t at = 0; at < length;) {
-		bool printable = length - at >= 8 && is_printable_word(source->text.data + at);
-		at += printable ? 8 : check_character(&check, at);
+	for (size_t at = 0, end; at < length; at = end) {
+		end = length - at >= RUN ? at + RUN : length;
+		if (end - at < RUN || !is_plain_run(source->text.data + at)) {
+			while (at < end) {
+				at += check_character(&check, at);
+			}
+			end = at; /* a character may go on behind it */
+		}
 	}
 	return !check.bad_utf8 && !check.bad_control && !check.bad_break;
 }
@@ -160,6 +167,15 @@ static void report_unreadable(
 	}
 }
 
+/* What was read becomes the arena's. */
+static struct fw_slice keep(struct fw_arena *arena, struct fw_buf *content) {
+	struct fw_slice text = fw_buf_slice(content);
+
+	fw_arena_keep(arena, content->data);
+	*content = (struct fw_buf){0};
+	return text;
+}
+
 const struct fw_source *fw_source_read(struct fw_arena *arena, const char *path,
 	struct fw_span wanted_by, struct fw_diags *diags) {
 	FW_AUTO(fw_buf_fini) struct fw_buf content = {0};
@@ -168,8 +184,8 @@ const struct fw_source *fw_source_read(struct fw_arena *arena, const char *path,
 		report_unreadable(diags, wanted_by, path, error);
 		return NULL;
 	}
-	struct fw_slice text = {fw_arena_text(arena, fw_buf_slice(&content)), content.length};
-	return fw_source_text(arena, fw_arena_text(arena, fw_slice(path)), text, diags);
+	return fw_source_text(
+		arena, fw_arena_text(arena, fw_slice(path)), keep(arena, &content), diags);
 }
 
 const struct fw_source *fw_source_bytes(
@@ -192,8 +208,8 @@ const struct fw_source *fw_source_read_bytes(
 		report_unreadable(diags, (struct fw_span){0}, path, error);
 		return NULL;
 	}
-	struct fw_slice text = {fw_arena_text(arena, fw_buf_slice(&content)), content.length};
-	return fw_source_bytes(arena, fw_arena_text(arena, fw_slice(path)), text, diags);
+	return fw_source_bytes(
+		arena, fw_arena_text(arena, fw_slice(path)), keep(arena, &content), diags);
 }
 
 struct fw_slice fw_span_text(struct fw_span span) {
