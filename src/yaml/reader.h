@@ -59,9 +59,17 @@ struct fw_yaml_reader {
 	struct fw_yaml_node *root;
 };
 
+/** For fw_yaml_byte alone: where characters are not bytes. */
+uint32_t fw_yaml_seek(struct fw_yaml_reader *reader, yaml_mark_t mark);
 /** The byte that a mark of libyaml stands for. */
-uint32_t fw_yaml_byte(struct fw_yaml_reader *reader, yaml_mark_t mark);
-struct fw_span fw_yaml_span(const struct fw_yaml_reader *reader, uint32_t start, uint32_t end);
+static inline uint32_t fw_yaml_byte(struct fw_yaml_reader *reader, yaml_mark_t mark) {
+	return reader->source->ascii ? reader->start + (uint32_t)mark.index
+				     : fw_yaml_seek(reader, mark);
+}
+static inline struct fw_span fw_yaml_span(
+	const struct fw_yaml_reader *reader, uint32_t start, uint32_t end) {
+	return (struct fw_span){reader->source, start, end};
+}
 /** libyaml has its own allocations; they end as all others do. */
 _Noreturn void fw_yaml_exhausted(void);
 /** Counts an error; returns it, so that notes can follow. */

@@ -34,10 +34,7 @@ struct anchor {
 
 /* ---- places ---- */
 
-uint32_t fw_yaml_byte(struct fw_yaml_reader *reader, yaml_mark_t mark) {
-	if (reader->source->ascii) {
-		return reader->start + (uint32_t)mark.index;
-	}
+uint32_t fw_yaml_seek(struct fw_yaml_reader *reader, yaml_mark_t mark) {
 	/* Marks come in order but for a few in errors, so all the steps add up to one pass. */
 	const char *text = reader->source->text.data;
 	size_t length = reader->source->text.length;
@@ -56,10 +53,6 @@ uint32_t fw_yaml_byte(struct fw_yaml_reader *reader, yaml_mark_t mark) {
 	}
 	reader->mark_byte = (uint32_t)at;
 	return reader->mark_byte;
-}
-
-struct fw_span fw_yaml_span(const struct fw_yaml_reader *reader, uint32_t start, uint32_t end) {
-	return (struct fw_span){reader->source, start, end};
 }
 
 struct fw_diag *fw_yaml_refused(struct fw_yaml_reader *reader, struct fw_diag *diag) {
@@ -88,43 +81,43 @@ static uint32_t behind_space(const char *text, uint32_t at, uint32_t limit) {
 	return at;
 }
 
-/** The bytes of a node and what stands before it. */
+/** The bytes of a node. */
 struct extent {
 	uint32_t start, end;
-	struct fw_span anchor, tag; /* with '&' and '!' */
 };
 
 /** Events count an anchor and a tag in; this takes them off the start. */
-static void cut_properties(const struct fw_yaml_reader *reader, struct extent *extent) {
+static struct extent cut_properties(struct fw_yaml_reader *reader, struct extent extent,
+	bool tagged, struct fw_span *out_anchor) {
 	const char *text = reader->source->text.data;
-	uint32_t at = extent->start;
-	while (at < extent->end && (text[at] == '&' || text[at] == '!')) {
+	struct fw_span tag = fw_yaml_span(reader, extent.start, extent.end);
+	uint32_t at = extent.start;
+	*out_anchor = tag;
+	while (at < extent.end && (text[at] == '&' || text[at] == '!')) {
 		uint32_t first = at;
-		while (at < extent->end && !is_space(text[at]) &&
+		while (at < extent.end && !is_space(text[at]) &&
 			strchr(",[]{}", text[at]) == NULL) {
 			at++;
 		}
 		struct fw_span word = fw_yaml_span(reader, first, at);
-		*(text[first] == '&' ? &extent->anchor : &extent->tag) = word;
-		at = behind_space(text, at, extent->end);
+		*(text[first] == '&' ? out_anchor : &tag) = word; /* with '&' and '!' */
+		at = behind_space(text, at, extent.end);
 	}
-	extent->start = at;
-}
-
-static struct extent extent_of(struct fw_yaml_reader *reader, const yaml_event_t *event,
-	const yaml_char_t *anchor, const yaml_char_t *tag) {
-	/* In order: the second look-up steps on from the first. */
-	uint32_t start = fw_yaml_byte(reader, event->start_mark);
-	uint32_t end = fw_yaml_byte(reader, event->end_mark);
-	struct fw_span whole = fw_yaml_span(reader, start, end);
-	struct extent extent = {.start = start, .end = end, .anchor = whole, .tag = whole};
-	if (anchor != NULL || tag != NULL) {
-		cut_properties(reader, &extent);
-	}
-	if (tag != NULL) {
-		fw_yaml_refuse_tag(reader, extent.tag);
+	extent.start = at;
+	if (tagged) {
+		fw_yaml_refuse_tag(reader, tag);
 	}
 	return extent;
+}
+
+/** Where there is an anchor, its name's place is in *out_anchor. */
+static struct extent extent_of(struct fw_yaml_reader *reader, const yaml_event_t *event,
+	const yaml_char_t *anchor, const yaml_char_t *tag, struct fw_span *out_anchor) {
+	/* In order: the second look-up steps on from the first. */
+	uint32_t start = fw_yaml_byte(reader, event->start_mark);
+	struct extent extent = {start, fw_yaml_byte(reader, event->end_mark)};
+	bool plain = anchor == NULL && tag == NULL;
+	return plain ? extent : cut_properties(reader, extent, tag != NULL, out_anchor);
 }
 
 /* ---- nodes ---- */
@@ -171,12 +164,9 @@ static struct fw_yaml_node *copy_node(
 
 /* ---- anchors ---- */
 
-/** From here on the name means this node, which is not complete yet. NULL without a name. */
+/** From here on the name means this node, which is not complete yet. */
 static struct anchor *define_anchor(
 	struct fw_yaml_reader *reader, const yaml_char_t *name, struct fw_span span) {
-	if (name == NULL) {
-		return NULL;
-	}
 	struct anchor *anchor = FW_ARENA_NEW(reader->arena, struct anchor);
 	anchor->name = fw_arena_text(reader->arena, fw_slice((const char *)name));
 	anchor->span = span;
@@ -292,7 +282,7 @@ static void add_tree(struct fw_yaml_reader *reader, struct tree tree, uint32_t e
 }
 
 static void add_alias(struct fw_yaml_reader *reader, const yaml_event_t *event) {
-	struct extent extent = extent_of(reader, event, NULL, NULL);
+	struct extent extent = extent_of(reader, event, NULL, NULL, NULL);
 	const char *name = (const char *)event->data.alias.anchor;
 	add_tree(reader, follow_alias(reader, name, &extent), extent.end);
 }
@@ -333,13 +323,16 @@ static void trim_scalar(
 static void add_scalar(struct fw_yaml_reader *reader, const yaml_event_t *event) {
 	yaml_scalar_style_t style = event->data.scalar.style;
 	const yaml_char_t *name = event->data.scalar.anchor;
-	struct extent extent = extent_of(reader, event, name, event->data.scalar.tag);
+	struct fw_span anchor;
+	struct extent extent = extent_of(reader, event, name, event->data.scalar.tag, &anchor);
 	trim_scalar(reader, style, &extent);
 	struct fw_yaml_node *node = new_node(reader, FW_YAML_SCALAR, &extent);
 	node->plain = style == YAML_PLAIN_SCALAR_STYLE;
 	node->text = scalar_text(reader, node, event);
 	struct tree tree = {.node = node, .size = 1};
-	complete_anchor(reader, define_anchor(reader, name, extent.anchor), tree);
+	if (name != NULL) {
+		complete_anchor(reader, define_anchor(reader, name, anchor), tree);
+	}
 	add_tree(reader, tree, extent.end);
 }
 
@@ -368,7 +361,8 @@ static void offer_stream(struct fw_yaml_reader *reader, struct frame *frame) {
 /** False when it is too deep to go on: libyaml grows slow on what is meant to hurt it. */
 static bool open_collection(struct fw_yaml_reader *reader, const yaml_event_t *event,
 	enum fw_yaml_kind kind, const yaml_char_t *name, const yaml_char_t *tag, bool flow) {
-	struct extent extent = extent_of(reader, event, name, tag);
+	struct fw_span anchor;
+	struct extent extent = extent_of(reader, event, name, tag, &anchor);
 	if (reader->depth == FW_YAML_DEPTH) {
 		fw_yaml_refused(reader,
 			fw_error(reader->diags, fw_yaml_span(reader, extent.start, extent.end),
@@ -380,7 +374,7 @@ static bool open_collection(struct fw_yaml_reader *reader, const yaml_event_t *e
 	struct frame *frame = &reader->frames[reader->depth++];
 	*frame = (struct frame){
 		.node = new_node(reader, kind, &extent),
-		.anchor = define_anchor(reader, name, extent.anchor),
+		.anchor = name != NULL ? define_anchor(reader, name, anchor) : NULL,
 		.first_child = reader->children.count,
 		.end = extent.end,
 		.size = 1,
@@ -433,7 +427,7 @@ static bool begin_document(struct fw_yaml_reader *reader, const yaml_event_t *ev
 		reader->seen_document = true;
 		return true;
 	}
-	struct extent extent = extent_of(reader, event, NULL, NULL);
+	struct extent extent = extent_of(reader, event, NULL, NULL, NULL);
 	fw_yaml_refused(reader,
 		fw_error(reader->diags, fw_yaml_span(reader, extent.start, extent.end),
 			"yaml-document", "a second document begins here; one file holds one"));
