@@ -264,6 +264,9 @@ bool fw_range_is_single(const struct fw_range *range) {
 }
 
 int fw_range_prefix_length(const struct fw_range *range) {
+	if (fw_range_is_single(range)) {
+		return (int)width(range->family);
+	}
 	struct fw_addr host_bits = differing(range->first, range->last);
 	bool low_only = is_zero(both(host_bits, fw_addr_next(host_bits)));
 	if (!low_only || !is_zero(both(range->first, host_bits))) {
@@ -297,15 +300,15 @@ int fw_range_compare(const struct fw_range *a, const struct fw_range *b) {
 
 /* ---- writing ---- */
 
+/* Of at most 255. */
 static char *write_decimal(char *at, unsigned value) {
-	if (value >= 100) {
-		*at++ = (char)('0' + value / 100);
-	}
-	if (value >= 10) {
-		*at++ = (char)('0' + value / 10 % 10);
-	}
-	*at++ = (char)('0' + value % 10);
-	return at;
+	unsigned hundreds = value / 100, tens = value / 10;
+	at[0] = (char)('0' + hundreds);
+	at += hundreds != 0;
+	at[0] = (char)('0' + (tens - 10 * hundreds));
+	at += tens != 0;
+	at[0] = (char)('0' + (value - 10 * tens));
+	return at + 1;
 }
 
 static char *write_ipv4(char *at, uint64_t addr) {

@@ -24,8 +24,9 @@ static enum fw_net_fault parse_port_range(struct fw_slice text, struct fw_ports 
 	struct fw_slice first = fw_slice_cut(&last, '-');
 	struct fw_ports ports;
 	enum fw_net_fault fault = parse_port(first, &ports.low);
-	if (fault == FW_NET_NONE) {
-		fault = parse_port(last.data != NULL ? last : first, &ports.high);
+	ports.high = ports.low;
+	if (fault == FW_NET_NONE && last.data != NULL) {
+		fault = parse_port(last, &ports.high);
 	}
 	if (fault != FW_NET_NONE) {
 		return fault;
@@ -91,8 +92,8 @@ static int compare_low(const void *a, const void *b) {
 }
 
 size_t fw_ports_normalize(struct fw_ports *ports, size_t count) {
-	if (count == 0) {
-		return 0;
+	if (count < 2) {
+		return count;
 	}
 	qsort(ports, count, sizeof(*ports), compare_low);
 	struct fw_ports *last = ports;
