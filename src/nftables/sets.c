@@ -115,6 +115,15 @@ static const struct fw_endpoint *own_members(const struct fw_members *members, s
 }
 
 /* They may overlap, as long as their ports differ; an nf_tables set may not. */
+static bool any_overlap(const struct fw_endpoint *endpoints, size_t count) {
+	for (size_t i = 1; i < count; i++) {
+		if (fw_range_overlaps(&endpoints[i - 1].range, &endpoints[i].range)) {
+			return true;
+		}
+	}
+	return false;
+}
+
 static size_t join_overlaps(
 	const struct fw_endpoint *endpoints, size_t count, struct fw_endpoint *out) {
 	size_t kept = 0;
@@ -136,11 +145,15 @@ const struct fw_nft_set *fw_nft_set_own(
 	if (sets->own == NULL) {
 		size_t count;
 		const struct fw_endpoint *own = own_members(&set->members[family], &count);
-		struct fw_endpoint *joined =
-			FW_ARENA_ARRAY(index->arena, struct fw_endpoint, count);
 		struct fw_nft_set *made =
 			set_new(index->arena, set, family, "_own", "those with ports of their own");
-		fill_addresses(made, joined, join_overlaps(own, count, joined));
+		if (any_overlap(own, count)) {
+			struct fw_endpoint *joined =
+				FW_ARENA_ARRAY(index->arena, struct fw_endpoint, count);
+			count = join_overlaps(own, count, joined);
+			own = joined;
+		}
+		fill_addresses(made, own, count);
 		sets->own = made;
 	}
 	return sets->own;
@@ -295,7 +308,7 @@ static void collect_ranges(const struct fw_endpoint *endpoints, const enum own_f
 }
 
 static const struct fw_nft_set *pair_set(struct fw_arena *arena, const struct fw_set *set,
-	enum fw_family family, enum pair_kind kind, bool interval, const element_vec *elements) {
+	enum fw_family family, enum pair_kind kind, bool interval, element_vec *elements) {
 	static const char *const suffixes[][PAIR_COUNT] = {
 		{"_ports", "_tcp", "_udp"}, {"_ranges", "_ranges_tcp", "_ranges_udp"}};
 	static const char *const notes[PAIR_COUNT] = {
@@ -308,11 +321,11 @@ static const struct fw_nft_set *pair_set(struct fw_arena *arena, const struct fw
 	}
 	struct fw_nft_set *made =
 		set_new(arena, set, family, suffixes[interval][kind], notes[kind]);
-	struct fw_nft_element *copy = FW_ARENA_ARRAY(arena, struct fw_nft_element, elements->count);
-	memcpy(copy, elements->items, elements->count * sizeof(*copy));
 	made->key = FW_NFT_ADDR_PORT;
-	made->elements = copy;
+	made->elements = elements->items;
 	made->count = elements->count;
+	fw_arena_keep(arena, elements->items);
+	*elements = (element_vec){0};
 	made->interval = interval;
 	made->size = declared_size(made->count, interval);
 	return made;
@@ -324,7 +337,6 @@ static void make_pairs(struct fw_arena *arena, const struct fw_set *set, enum fw
 	for (int kind = 0; kind < PAIR_COUNT; kind++) {
 		out[kind] = pair_set(
 			arena, set, family, (enum pair_kind)kind, interval, &elements[kind]);
-		FW_VEC_FINI(&elements[kind]);
 	}
 }
 

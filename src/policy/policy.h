@@ -261,6 +261,9 @@ struct fw_policy {
  * the name of the lower, then longer one stays; equal ones keep the first name in byte order.
  */
 void fw_set_resolve(struct fw_set *set, struct fw_endpoint *endpoints, size_t count);
+/** As fw_set_resolve, of endpoints that it would leave as they are. False: it would not; the set is
+ * as it was. */
+bool fw_set_share(struct fw_set *set, const struct fw_endpoint *endpoints, size_t count);
 /** Puts sets into the policy's order, by name and literals last, and leaves out doubles. */
 void fw_sets_sort(const struct fw_set **sets, size_t *count);
 /**

@@ -72,15 +72,14 @@ static int by_ports(const void *left, const void *right) {
 	return by_address(left, right);
 }
 
-/* Long lists mostly come sorted from whatever wrote them; that costs one pass. */
-static void sort(
-	struct fw_endpoint *endpoints, size_t count, int (*compare)(const void *, const void *)) {
+/* Long lists mostly come sorted from whatever wrote them. */
+static bool is_sorted(const struct fw_endpoint *endpoints, size_t count) {
 	for (size_t i = 1; i < count; i++) {
-		if (compare(&endpoints[i - 1], &endpoints[i]) > 0) {
-			qsort(endpoints, count, sizeof(*endpoints), compare);
-			return;
+		if (by_address(&endpoints[i - 1], &endpoints[i]) > 0) {
+			return false;
 		}
 	}
+	return true;
 }
 
 static bool same_part(const struct fw_endpoint *a, const struct fw_endpoint *b) {
@@ -118,16 +117,7 @@ static size_t join(struct fw_endpoint *endpoints, size_t count) {
 	return kept + 1;
 }
 
-void fw_set_resolve(struct fw_set *set, struct fw_endpoint *endpoints, size_t count) {
-	if (count == 0) {
-		return;
-	}
-	sort(endpoints, count, by_address);
-	if (any_overlap(endpoints, count)) {
-		qsort(endpoints, count, sizeof(*endpoints), by_ports);
-		count = join(endpoints, count);
-		qsort(endpoints, count, sizeof(*endpoints), by_address);
-	}
+static void fill(struct fw_set *set, const struct fw_endpoint *endpoints, size_t count) {
 	for (size_t i = 0; i < count; i++) {
 		struct fw_members *members = &set->members[endpoints[i].range.family];
 		if (members->count++ == 0) {
@@ -138,6 +128,27 @@ void fw_set_resolve(struct fw_set *set, struct fw_endpoint *endpoints, size_t co
 			members->range = &endpoints[i];
 		}
 	}
+}
+
+void fw_set_resolve(struct fw_set *set, struct fw_endpoint *endpoints, size_t count) {
+	if (count != 0 && !is_sorted(endpoints, count)) {
+		qsort(endpoints, count, sizeof(*endpoints), by_address);
+	}
+	if (any_overlap(endpoints, count)) {
+		qsort(endpoints, count, sizeof(*endpoints), by_ports);
+		count = join(endpoints, count);
+		qsort(endpoints, count, sizeof(*endpoints), by_address);
+	}
+	fill(set, endpoints, count);
+}
+
+bool fw_set_share(struct fw_set *set, const struct fw_endpoint *endpoints, size_t count) {
+	bool canonical = is_sorted(endpoints, count) && !any_overlap(endpoints, count);
+
+	if (canonical) {
+		fill(set, endpoints, count);
+	}
+	return canonical;
 }
 
 /* From the first address on, each range must begin where those before it end. */

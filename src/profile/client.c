@@ -12,16 +12,12 @@
 /* Where a service is called on a device: a list of one port, on each protocol that it has. */
 static const struct fw_port_list *port_list(
 	struct draft *draft, const struct service *service, uint16_t port) {
-	struct fw_ports *tcp = FW_ARENA_ARRAY(draft->arena, struct fw_ports, 1);
-	struct fw_ports *udp = FW_ARENA_ARRAY(draft->arena, struct fw_ports, 1);
-	unsigned protocols = 0;
+	struct port_spec spec = {.ports = {port, port}};
 
 	for (size_t i = 0; i < service->ports.count; i++) {
-		protocols |= service->ports.items[i].protocols;
+		spec.protocols |= service->ports.items[i].protocols;
 	}
-	*tcp = *udp = (struct fw_ports){port, port};
-	return fw_draft_port_list(draft, tcp, (protocols & FW_PROTO_TCP) != 0 ? 1 : 0, udp,
-		(protocols & FW_PROTO_UDP) != 0 ? 1 : 0);
+	return fw_draft_port_list(draft, &spec, 1);
 }
 
 static void add_addresses(

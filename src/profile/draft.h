@@ -184,6 +184,7 @@ struct service {
 struct endpoints {
 	struct draft *draft;
 	FW_VEC(struct fw_endpoint) list;
+	bool shared;		/* with a set: the arena frees them */
 	struct endpoints *next; /* all of a draft, for freeing */
 };
 
@@ -284,8 +285,10 @@ struct draft {
 	FW_VEC(struct fw_expect) expects;
 	struct endpoints *endpoints;
 	struct port_list_entry *port_lists; /* hash: equal lists are one */
-	size_t listed;			    /* services listed so far */
-	struct name_refs allow;		    /* warnings about anything */
+	const struct fw_port_list *
+		*single_ports;	/* those of one port, by protocols and port; NULL: none */
+	size_t listed;		/* services listed so far */
+	struct name_refs allow; /* warnings about anything */
 	const char *name, *title, *extends;
 };
 
@@ -299,9 +302,9 @@ struct interface *fw_draft_interface(struct draft *draft, struct fw_slice name);
 struct fw_diag *fw_draft_no_service(struct draft *draft, struct fw_span span, struct fw_slice id);
 void fw_draft_no_group(struct draft *draft, struct fw_span span, struct fw_slice name);
 void fw_draft_no_interface(struct draft *draft, struct fw_span span, struct fw_slice name);
-/** The one list with these ports; `tcp` and `udp` are normalized here and become its storage. */
-const struct fw_port_list *fw_draft_port_list(struct draft *draft, struct fw_ports *tcp,
-	size_t tcp_count, struct fw_ports *udp, size_t udp_count);
+/** The one list with these ports; it lives as long as the draft of the gateway, if there is one. */
+const struct fw_port_list *fw_draft_port_list(
+	struct draft *draft, const struct port_spec *specs, size_t count);
 
 /* ---- values.c: nodes to values; false: an error is in the list ---- */
 
@@ -340,6 +343,7 @@ bool fw_read_list(struct draft *draft, const struct fw_yaml_node *node, const ch
 	const struct fw_yaml_node *const **out_items, size_t *out_count);
 bool fw_read_range(
 	struct draft *draft, const struct fw_yaml_node *node, struct fw_range *out_range);
+bool fw_read_port(struct draft *draft, const struct fw_yaml_node *node, struct port_spec *out_port);
 bool fw_read_ports(
 	struct draft *draft, const struct fw_yaml_node *node, struct port_specs *out_ports);
 /** As fw_read_ports, the protocol being UDP where none is named. */

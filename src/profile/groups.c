@@ -38,25 +38,18 @@ static void read_entry_ports(struct draft *draft, void *object, enum kind kind,
 	const struct fw_yaml_node *key, const struct fw_yaml_node *value) {
 	struct entry *entry = object;
 	struct port_specs specs;
+	struct port_spec one;
 	(void)kind;
 	(void)key;
 
-	if (!fw_read_ports(draft, value, &specs)) {
-		entry->bad = true;
-		return;
-	}
-	struct fw_ports *tcp = FW_ARENA_ARRAY(draft->arena, struct fw_ports, specs.count);
-	struct fw_ports *udp = FW_ARENA_ARRAY(draft->arena, struct fw_ports, specs.count);
-	size_t tcp_count = 0, udp_count = 0;
-	for (size_t i = 0; i < specs.count; i++) {
-		if ((specs.items[i].protocols & FW_PROTO_TCP) != 0) {
-			tcp[tcp_count++] = specs.items[i].ports;
+	if (value->kind == FW_YAML_SCALAR) {
+		if (fw_read_port(draft, value, &one)) {
+			entry->own = fw_draft_port_list(draft, &one, 1);
 		}
-		if ((specs.items[i].protocols & FW_PROTO_UDP) != 0) {
-			udp[udp_count++] = specs.items[i].ports;
-		}
+	} else if (fw_read_ports(draft, value, &specs)) {
+		entry->own = fw_draft_port_list(draft, specs.items, specs.count);
 	}
-	entry->own = fw_draft_port_list(draft, tcp, tcp_count, udp, udp_count);
+	entry->bad |= entry->own == NULL;
 }
 
 static void add_endpoint(

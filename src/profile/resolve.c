@@ -32,22 +32,33 @@ struct end {
 
 /* ---- groups ---- */
 
+/* A long list that is in order, as most are, is the set's as it is. */
+static void resolve_members(struct draft *draft, struct endpoints *members, struct fw_set *set) {
+	size_t count = members->list.count;
+
+	if (count != 0 && fw_set_share(set, members->list.items, count)) {
+		if (!members->shared) {
+			fw_arena_keep(draft->arena, members->list.items);
+			members->shared = true;
+		}
+	} else if (count != 0) {
+		struct fw_endpoint *endpoints =
+			FW_ARENA_ARRAY(draft->arena, struct fw_endpoint, count);
+		memcpy(endpoints, members->list.items, count * sizeof(*endpoints));
+		fw_set_resolve(set, endpoints, count);
+	}
+}
+
 struct fw_set *fw_resolve_group(struct draft *draft, struct group *group) {
 	if (group->inherited != NULL) {
 		group = group->inherited;
 	}
 	if (group->resolved == NULL) {
-		size_t count = group->members->list.count;
-		struct fw_endpoint *endpoints =
-			FW_ARENA_ARRAY(draft->arena, struct fw_endpoint, count);
-		if (count != 0) {
-			memcpy(endpoints, group->members->list.items, count * sizeof(*endpoints));
-		}
 		group->resolved = FW_ARENA_NEW(draft->arena, struct fw_set);
 		group->resolved->name = group->name;
 		group->resolved->title = group->title;
 		group->resolved->span = group->set_span;
-		fw_set_resolve(group->resolved, endpoints, count);
+		resolve_members(draft, group->members, group->resolved);
 	}
 	return group->resolved;
 }

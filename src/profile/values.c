@@ -347,6 +347,11 @@ static bool read_port_list(struct draft *draft, const struct fw_yaml_node *node,
 	return good;
 }
 
+bool fw_read_port(
+	struct draft *draft, const struct fw_yaml_node *node, struct port_spec *out_port) {
+	return read_port(draft, node, false, out_port);
+}
+
 bool fw_read_ports(
 	struct draft *draft, const struct fw_yaml_node *node, struct port_specs *out_ports) {
 	return read_port_list(draft, node, false, out_ports);
