@@ -134,6 +134,8 @@ static inline void fw_buf_add(struct fw_buf *buf, const void *data, size_t lengt
 static inline void fw_buf_add_char(struct fw_buf *buf, char c);
 static inline void fw_buf_add_text(struct fw_buf *buf, const char *text);
 static inline void fw_buf_add_slice(struct fw_buf *buf, struct fw_slice slice);
+/** In front of what is there; `slice` is no part of it. */
+void fw_buf_insert(struct fw_buf *buf, struct fw_slice slice);
 /** In decimal. Several times faster than fw_buf_printf, for the long lists. */
 void fw_buf_add_uint(struct fw_buf *buf, uint64_t value);
 void fw_buf_printf(struct fw_buf *buf, const char *format, ...) FW_PRINTF(2, 3);

@@ -62,6 +62,15 @@ void fw_buf_printf(struct fw_buf *buf, const char *format, ...) {
 	va_end(arguments);
 }
 
+void fw_buf_insert(struct fw_buf *buf, struct fw_slice slice) {
+	fw_buf_reserve(buf, slice.length);
+	if (slice.length != 0) {
+		memmove(buf->data + slice.length, buf->data, buf->length);
+		memcpy(buf->data, slice.data, slice.length);
+	}
+	fw_buf_grew(buf, slice.length);
+}
+
 struct fw_slice fw_buf_slice(const struct fw_buf *buf) {
 	return (struct fw_slice){buf->data, buf->length};
 }

@@ -197,6 +197,18 @@ bool fw_frame_check(const struct fw_job *job, struct fw_diags *diags) {
 
 /* ---- filling ---- */
 
+/* What is longer stays where it is: sections may be long, and all else is short. */
+static void add_section(struct fw_buf *out, struct fw_buf *section) {
+	if (section->length <= out->length) {
+		fw_buf_add_slice(out, fw_buf_slice(section));
+		return;
+	}
+	struct fw_buf before = *out;
+	fw_buf_insert(section, fw_buf_slice(&before));
+	*out = *section;
+	*section = before;
+}
+
 void fw_frame_fill(const struct fw_job *job, struct fw_outputs *outputs, struct fw_buf *out) {
 	struct fw_slice rest = job->frame->text;
 
@@ -204,7 +216,7 @@ void fw_frame_fill(const struct fw_job *job, struct fw_outputs *outputs, struct 
 		struct line line = read_line(job->spec, &rest);
 		if (line.section != NO_SECTION) {
 			const char *name = job->spec->sections[line.section];
-			fw_buf_add_slice(out, fw_buf_slice(fw_outputs_section(outputs, name)));
+			add_section(out, fw_outputs_section(outputs, name));
 		} else if (!line.own) {
 			fw_buf_add_slice(out, line.text);
 			fw_buf_add_char(out, '\n');
