@@ -237,6 +237,11 @@ enum fw_net_fault fw_range_parse(struct fw_slice text, struct fw_range *out_rang
 		return FW_NET_EMPTY;
 	}
 	struct fw_slice rest = text;
+	struct fw_addr single;
+	if (parse_ipv4(text, &single)) { /* as in the long lists */
+		*out_range = (struct fw_range){single, single, FW_IPV4};
+		return FW_NET_NONE;
+	}
 	/* The hyphen first: a prefix at the end of a range is then no address, which is the fault,
 	 * rather than a prefix of odd length. */
 	if (contains_char(text, '-')) {

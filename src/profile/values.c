@@ -13,8 +13,8 @@
 /* ---- mappings ---- */
 
 static const struct key *find_key(const struct key *keys, size_t count, struct fw_slice name) {
-	for (size_t i = 0; i < count; i++) {
-		if (fw_slice_is(name, keys[i].name)) {
+	for (size_t i = 0; i < count && name.length != 0; i++) {
+		if (name.data[0] == keys[i].name[0] && fw_slice_is(name, keys[i].name)) {
 			return &keys[i];
 		}
 	}

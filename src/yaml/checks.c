@@ -14,10 +14,6 @@ enum { FEW_KEYS = 8 };
 
 /* ---- keys ---- */
 
-bool fw_yaml_is_key(const struct fw_yaml_node *node) {
-	return node->kind == FW_YAML_SCALAR && !(node->plain && node->text.length == 0);
-}
-
 /** `fe80::` without quotes: the last colon is YAML's, and the rest a key that nobody meant. */
 static bool is_cut_address(const struct fw_yaml_node *key) {
 	struct fw_slice rest = key->span.source->text;
@@ -25,7 +21,7 @@ static bool is_cut_address(const struct fw_yaml_node *key) {
 	       key->span.end < rest.length && rest.data[key->span.end] == ':';
 }
 
-void fw_yaml_check_key(struct fw_yaml_reader *reader, const struct fw_yaml_node *key) {
+void fw_yaml_check_odd_key(struct fw_yaml_reader *reader, const struct fw_yaml_node *key) {
 	struct fw_diags *diags = reader->diags;
 	struct fw_diag *diag;
 	if (key->kind == FW_YAML_NONE) {

@@ -79,11 +79,21 @@ void fw_yaml_report_syntax(struct fw_yaml_reader *reader);
 void fw_yaml_refuse_tag(struct fw_yaml_reader *reader, struct fw_span span);
 /** Refuses control characters that an escape in a double quoted scalar stands for. */
 void fw_yaml_check_escapes(struct fw_yaml_reader *reader, struct fw_span span);
-/** Refuses a key that is none: a list, a mapping, nothing at all, `<<`. */
-void fw_yaml_check_key(struct fw_yaml_reader *reader, const struct fw_yaml_node *key);
+/** Whether a node can be looked up as a key: those that cannot are refused where they stand. */
+static inline bool fw_yaml_is_key(const struct fw_yaml_node *node) {
+	return node->kind == FW_YAML_SCALAR && !(node->plain && node->text.length == 0);
+}
+/** For fw_yaml_check_key alone: a key that is none, or looks odd. */
+void fw_yaml_check_odd_key(struct fw_yaml_reader *reader, const struct fw_yaml_node *key);
+/** Refuses a key that is none: a list, a mapping, nothing at all, `<<`; and `fe80::`. */
+static inline void fw_yaml_check_key(
+	struct fw_yaml_reader *reader, const struct fw_yaml_node *key) {
+	if (key->kind != FW_YAML_SCALAR || key->text.length == 0 || key->text.data[0] == '<' ||
+		key->text.data[key->text.length - 1] == ':') {
+		fw_yaml_check_odd_key(reader, key);
+	}
+}
 /** Refuses keys of a mapping that are there twice. */
 void fw_yaml_check_duplicates(struct fw_yaml_reader *reader, const struct fw_yaml_node *mapping);
-/** Whether a node can be looked up as a key: those that cannot are refused where they stand. */
-bool fw_yaml_is_key(const struct fw_yaml_node *node);
 
 #endif

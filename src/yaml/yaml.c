@@ -111,7 +111,7 @@ static struct extent cut_properties(struct fw_yaml_reader *reader, struct extent
 }
 
 /** Where there is an anchor, its name's place is in *out_anchor. */
-static struct extent extent_of(struct fw_yaml_reader *reader, const yaml_event_t *event,
+static inline struct extent extent_of(struct fw_yaml_reader *reader, const yaml_event_t *event,
 	const yaml_char_t *anchor, const yaml_char_t *tag, struct fw_span *out_anchor) {
 	/* In order: the second look-up steps on from the first. */
 	uint32_t start = fw_yaml_byte(reader, event->start_mark);
