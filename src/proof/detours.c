@@ -127,40 +127,93 @@ static fw_space coming_in(
 		question->spaces, set, is(question, FW_VAR_IN, FW_INTERFACE_LOOPBACK));
 }
 
-/* What is sent from here to others. */
-static fw_space going_out(
-	const struct fw_proof_question *question, enum fw_family family, enum among among) {
-	return fw_space_subtract(question->spaces,
-		first_packets(question, FW_RB_OUTPUT, family, among),
-		is(question, FW_VAR_OUT, FW_INTERFACE_LOOPBACK));
+static fw_space loopback_addresses(const struct fw_proof_question *question) {
+	static const struct fw_range ranges[] = {
+		{{0, (uint64_t)127 << 24}, {0, ((uint64_t)128 << 24) - 1}, FW_IPV4},
+		{{0, 1}, {0, 1}, FW_IPV6},
+	};
+	fw_space set = FW_SPACE_EMPTY;
+
+	for (size_t i = 0; i < FW_LENGTH(ranges); i++) {
+		fw_space part = fw_space_interval(
+			question->spaces, FW_VAR_DESTINATION, ranges[i].first, ranges[i].last);
+		set = either(question, set,
+			both(question, part, is(question, FW_VAR_FAMILY, ranges[i].family)));
+	}
+	return set;
 }
 
-/* What a host's policy has to do with, of what comes in and of what is sent. */
-static fw_space own_packets(
-	const struct fw_proof_question *question, enum fw_family family, enum among among) {
-	const bool *apart = question->scope->apart;
-	fw_space set = apart[FW_RB_INPUT] ? FW_SPACE_EMPTY : coming_in(question, family, among);
+/* What the machine sends to others: it is judged by where it goes to, and on its way there by the
+ * interface that it would have left by, had it not been translated. */
+static fw_space going_out(const struct fw_proof_question *question, enum fw_family family) {
+	fw_space set = first_packets(question, FW_RB_OUTPUT, family, AMONG_ALL);
 
-	return apart[FW_RB_OUTPUT] ? set
-				   : either(question, set, going_out(question, family, among));
+	set = fw_space_subtract(
+		question->spaces, set, is(question, FW_VAR_OUT, FW_INTERFACE_LOOPBACK));
+	return fw_space_subtract(question->spaces, set, loopback_addresses(question));
+}
+
+static bool is_to_itself(
+	const struct fw_proof_question *question, const struct fw_rb_rewrite *rewrite) {
+	fw_space address = fw_space_interval(
+		question->spaces, FW_VAR_DESTINATION, rewrite->address, rewrite->address);
+
+	address = both(question, address, is(question, FW_VAR_FAMILY, rewrite->family));
+	return rewrite->masquerade ||
+	       fw_space_is_subset(question->spaces, address, loopback_addresses(question));
+}
+
+/* What comes in to be sent on to a port of the machine itself, which may let it in there. */
+static fw_space let_in(const struct fw_proof_question *question,
+	const struct fw_rb_rewrite *rewrite, fw_space accepted) {
+	struct fw_spaces *spaces = question->spaces;
+
+	if (!rewrite->masquerade) {
+		accepted = both(question, accepted,
+			fw_space_interval(
+				spaces, FW_VAR_DESTINATION, rewrite->address, rewrite->address));
+	}
+	if (rewrite->port != 0) {
+		accepted = both(question, accepted, is(question, FW_VAR_PORT, rewrite->port));
+		accepted = fw_space_exists(spaces, accepted, FW_VAR_PORT);
+	}
+	accepted = fw_space_exists(spaces, accepted, FW_VAR_DESTINATION);
+	accepted = fw_space_exists(spaces, accepted, FW_VAR_TRANSLATED);
+	return both(question, accepted, rewrite->set);
+}
+
+/* Of a host, what either accepts, as it comes in or as it is translated then. */
+static fw_space taken_in(const struct fw_proof_question *question, enum fw_family family) {
+	fw_space accepted = coming_in(question, family, AMONG_EITHER), set = accepted;
+
+	for (int side = 0; side < FW_PROOF_SIDES; side++) {
+		const struct fw_readback *readback = question->sides[side];
+		for (size_t i = 0; i < readback->rewrite_count; i++) {
+			const struct fw_rb_rewrite *one = &readback->rewrites[i];
+			if (!one->source && one->family == family && is_to_itself(question, one)) {
+				set = either(question, set, let_in(question, one, accepted));
+			}
+		}
+	}
+	return both(question, set, coming_in(question, family, AMONG_ALL));
 }
 
 /* Packets whose destinations are compared. */
 static fw_space arriving(const struct fw_proof_question *question, enum fw_family family) {
-	fw_space set = FW_SPACE_EMPTY;
+	const struct fw_proof_scope *scope = question->scope;
+	fw_space set = FW_SPACE_EMPTY, sent = FW_SPACE_EMPTY;
 
-	switch (question->scope->translation) {
-	case FW_PROOF_EVERYBODY:
-		set = either(question, coming_in(question, family, AMONG_ALL),
-			first_packets(question, FW_RB_OUTPUT, family, AMONG_ALL));
-		break;
-	case FW_PROOF_OTHERS:
+	if (scope->translation != FW_PROOF_TAKEN_AWAY) {
 		set = coming_in(question, family, AMONG_ALL);
-		break;
-	case FW_PROOF_TAKEN_AWAY:
-		set = own_packets(question, family, AMONG_EITHER);
-		break;
+	} else if (!scope->apart[FW_RB_INPUT]) {
+		set = taken_in(question, family);
 	}
+	if (scope->translation == FW_PROOF_EVERYBODY) {
+		sent = first_packets(question, FW_RB_OUTPUT, family, AMONG_ALL);
+	} else if (!scope->apart[FW_RB_OUTPUT]) {
+		sent = going_out(question, family);
+	}
+	set = either(question, set, sent);
 	return both(question, set, is(question, FW_VAR_TRANSLATED, 0));
 }
 
@@ -288,13 +341,34 @@ static fw_space images(const struct fw_proof_question *question, const struct fw
 
 /* ---- sources ---- */
 
-/* Packets whose sources are compared. */
-static fw_space departing(const struct fw_proof_question *question, enum fw_family family) {
-	fw_space set = first_packets(question, FW_RB_FORWARD, family, AMONG_BOTH);
+/* What the machine itself sends, but for what a policy masquerades: such sources are others'. */
+static fw_space sent_by_itself(const struct fw_proof_question *question, enum fw_family family) {
+	fw_space set = first_packets(question, FW_RB_OUTPUT, family, AMONG_BOTH);
 
 	if (question->scope->translation == FW_PROOF_EVERYBODY) {
-		set = either(
-			question, set, first_packets(question, FW_RB_OUTPUT, family, AMONG_BOTH));
+		return set;
+	}
+	for (int side = 0; side < FW_PROOF_SIDES; side++) {
+		const struct fw_readback *readback = question->sides[side];
+		for (size_t i = 0; i < readback->rewrite_count; i++) {
+			const struct fw_rb_rewrite *one = &readback->rewrites[i];
+			if (one->source && one->place.text == NULL) {
+				set = fw_space_subtract(question->spaces, set, one->set);
+			}
+		}
+	}
+	return set;
+}
+
+/* Packets whose sources are compared. */
+static fw_space departing(const struct fw_proof_question *question, enum fw_family family) {
+	const struct fw_proof_scope *scope = question->scope;
+	fw_space set = first_packets(question, FW_RB_FORWARD, family, AMONG_BOTH);
+
+	if (!scope->apart[FW_RB_OUTPUT]) {
+		set = either(question, set, sent_by_itself(question, family));
+	}
+	if (scope->translation == FW_PROOF_EVERYBODY) {
 		set = either(
 			question, set, first_packets(question, FW_RB_INPUT, family, AMONG_BOTH));
 	}
@@ -382,16 +456,19 @@ bool fw_proof_may_take_away(struct fw_spaces *spaces, fw_space universe,
 	const struct fw_readback *after, const struct fw_rb_unknown *unknown) {
 	struct fw_proof_question question = {
 		.spaces = spaces, .universe = universe, .scope = scope, .sides = {before, after}};
+	/* What is perhaps sent on to the machine itself may come to be accepted there. */
+	enum among among = unknown->own ? AMONG_ALL : AMONG_BEFORE;
 	fw_space taken = FW_SPACE_EMPTY;
 
 	fw_proof_find_within(&question);
 	for (int i = FW_IPV4; i < FW_FAMILY_COUNT; i++) {
-		if (scope->family != FW_FAMILY_NONE && scope->family != (enum fw_family)i) {
-			continue;
+		enum fw_family family = (enum fw_family)i;
+		if (!scope->apart[FW_RB_INPUT]) {
+			taken = either(&question, taken, coming_in(&question, family, among));
 		}
-		taken = either(&question, taken,
-			both(&question, unknown->translated,
-				own_packets(&question, (enum fw_family)i, AMONG_BEFORE)));
+		if (!scope->apart[FW_RB_OUTPUT]) {
+			taken = either(&question, taken, going_out(&question, family));
+		}
 	}
-	return !unknown->source && taken != FW_SPACE_EMPTY;
+	return !unknown->source && both(&question, taken, unknown->translated) != FW_SPACE_EMPTY;
 }

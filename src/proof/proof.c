@@ -138,9 +138,21 @@ struct packets {
 	struct differences differences, stricter;
 };
 
+/* They come by hook, then change. */
 static void add_difference(struct differences *differences, struct fw_difference difference) {
-	if (difference.set != FW_SPACE_EMPTY) {
-		FW_VEC_ADD(&differences->list, difference);
+	size_t at = differences->list.count;
+
+	if (difference.set == FW_SPACE_EMPTY) {
+		return;
+	}
+	FW_VEC_ADD(&differences->list, difference);
+	for (struct fw_difference *items = differences->list.items;
+		at != 0 && (items[at - 1].hook > difference.hook ||
+				   (items[at - 1].hook == difference.hook &&
+					   items[at - 1].change > difference.change));
+		at--) {
+		items[at] = items[at - 1];
+		items[at - 1] = difference;
 	}
 }
 
@@ -230,6 +242,44 @@ static bool compare_behaviours(
 	return true;
 }
 
+/* Whether the former side has a bucket that all these packets may draw on. */
+static bool may_draw(const struct packets *packets, const struct fw_rb_rated *one) {
+	const struct fw_readback *before = packets->question->sides[FW_PROOF_BEFORE];
+
+	for (size_t i = 0; i < before->rated_count; i++) {
+		const struct fw_rb_rated *other = &before->rated[i];
+		fw_space drawn = other->drawn != FW_SPACE_EMPTY ? other->drawn : other->set;
+		if (other->hook == one->hook &&
+			fw_space_is_subset(packets->question->spaces, one->drawn, drawn)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Buckets that others draw on, too, be it in vain: where such a limit is the only one that lets
+ * packets pass, they pass more seldom. */
+static void add_shared(struct packets *packets) {
+	const struct fw_proof_question *question = packets->question;
+	const struct fw_readback *after = question->sides[FW_PROOF_AFTER];
+	const struct fw_behaviour *sides = packets->sides;
+
+	for (size_t i = 0; i < after->rated_count; i++) {
+		const struct fw_rb_rated *one = &after->rated[i];
+		fw_space set = one->set;
+		if (one->drawn == FW_SPACE_EMPTY || may_draw(packets, one)) {
+			continue;
+		}
+		for (int side = 0; side < FW_PROOF_SIDES; side++) {
+			set = both(question, set, sides[side].may[one->hook]);
+			set = without(question, set, sides[side].must[one->hook]);
+		}
+		add_difference(&packets->differences,
+			(struct fw_difference){FW_RATE_CHANGED, (enum fw_hook)one->hook, set,
+				one->rate, one->rate});
+	}
+}
+
 static bool compare_packets(struct fw_arena *arena, struct packets *packets) {
 	struct fw_differences found;
 
@@ -249,6 +299,7 @@ static bool compare_packets(struct fw_arena *arena, struct packets *packets) {
 		}
 		add_difference(&packets->differences, difference);
 	}
+	add_shared(packets);
 	return true;
 }
 

@@ -26,10 +26,13 @@ bool fw_proof_promise(struct fw_arena *arena, struct fw_spaces *spaces,
 /** Whose new addresses are compared. */
 enum fw_proof_translation {
 	FW_PROOF_EVERYBODY, /* two rule sets: what the machine itself sends and takes, too */
-	FW_PROOF_OTHERS,    /* a gateway's policy: what comes in, and what is forwarded */
+	/** A gateway's policy: what comes in, what is forwarded, and where output is not apart what
+	 * the machine sends to others. */
+	FW_PROOF_OTHERS,
 	/** A host's policy, which has no translation: destinations alone, of what either accepts
-	 * on input, or on output to others, where these are not apart. Such packets never get
-	 * there. */
+	 * on input, where that is not apart, as such packets never get there; of what is sent on to
+	 * where the host itself accepts it; and of what it sends to others, where output is not
+	 * apart. */
 	FW_PROOF_TAKEN_AWAY,
 };
 
@@ -104,8 +107,8 @@ struct fw_proof {
 
 /**
  * Whether it makes a difference that nobody knows how a rule set translates the `translated` of an
- * unknown: to a policy of a host, `before`, it does where it accepts such packets on input or
- * output.
+ * unknown: to a policy of a host, `before`, it does where it accepts such packets on input, where
+ * they may come to be accepted, and where the host sends them to others.
  */
 bool fw_proof_may_take_away(struct fw_spaces *spaces, fw_space universe,
 	const struct fw_proof_scope *scope, const struct fw_readback *before,

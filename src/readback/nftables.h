@@ -40,6 +40,7 @@ struct fw_dump_chain {
 	int32_t priority;
 	enum fw_dump_kind kind;
 	bool drops;
+	bool reroutes; /* what it changes of packets makes them go elsewhere */
 	/** Of a base chain on devices; some may be known by the beginning of their names only. */
 	const char **devices;
 	size_t device_count;
@@ -57,9 +58,9 @@ struct fw_dump_element {
 	int32_t verdict;   /* of a verdict map */
 	const char *chain; /* that it leads to */
 	const char *object;
-	bool has_verdict, broken;   /* broken: cannot be read */
-	bool stateful;		    /* it has an expression that lets packets through or not */
-	const struct nlattr *limit; /* that expression's data, if it is a limit; or NULL */
+	bool has_verdict, broken;	 /* broken: cannot be read */
+	bool stateful;			 /* it has an expression that lets packets through or not */
+	const struct nlattr *expression; /* the only one; NULL: none, or several */
 };
 
 /* Of a concatenation; 0: nothing is known of its fields. */
@@ -73,12 +74,13 @@ struct fw_dump_set {
 	uint32_t fields[FW_DUMP_FIELDS_MAX];
 	size_t field_count;
 	const struct nlattr *expressions; /* of each new element, NULL: none */
-	uint64_t timeout;		  /* of each new element, in milliseconds; 0: never */
-	size_t serial;
-	bool changes;		    /* packets add to it, or take away */
-	bool limited, mixed;	    /* packets meet limits in it; others than all the same */
-	const struct nlattr *limit; /* the first one's data; NULL: none */
-	bool expires;		    /* some elements do, after a time */
+	uint64_t timeout;	     /* in milliseconds that new elements are kept; 0: for good */
+	uint32_t size;		     /* how many there may be; 0: any number */
+	const struct nlattr *adding; /* by which a rule does so, NULL: none does; */
+	bool shared;		     /* others do the same, */
+	bool mixed;		     /* or something else */
+	bool changes;		     /* packets add to it, or take away */
+	bool expires;		     /* some elements do, after a time */
 	const struct fw_dump_element *elements;
 	size_t element_count;
 };
@@ -148,6 +150,8 @@ uint32_t fw_attr_u32(const struct nlattr *attr);
 uint64_t fw_attr_u64(const struct nlattr *attr);
 /** NULL where it is not there, or has no end. */
 const char *fw_attr_text(const struct nlattr *attr);
+/** Whether two hold the same. */
+bool fw_attr_same(const struct nlattr *a, const struct nlattr *b);
 /** The bytes of a value (NFTA_DATA_VALUE inside); NULL: there are none. */
 const uint8_t *fw_attr_value(const struct nlattr *data, uint32_t *out_length);
 

@@ -90,6 +90,13 @@ uint64_t fw_attr_u64(const struct nlattr *attr) {
 	return value;
 }
 
+bool fw_attr_same(const struct nlattr *a, const struct nlattr *b) {
+	size_t length = mnl_attr_get_payload_len(a);
+
+	return length == mnl_attr_get_payload_len(b) &&
+	       memcmp(mnl_attr_get_payload(a), mnl_attr_get_payload(b), length) == 0;
+}
+
 const char *fw_attr_text(const struct nlattr *attr) {
 	if (attr == NULL ||
 		memchr(mnl_attr_get_payload(attr), '\0', mnl_attr_get_payload_len(attr)) == NULL) {
@@ -370,6 +377,7 @@ static void take_chain(struct asking *asking, uint8_t family, const struct fw_at
 	const struct nlattr *hook = attrs->at[NFTA_CHAIN_HOOK];
 	const struct nlattr *policy = attrs->at[NFTA_CHAIN_POLICY];
 	struct fw_attrs inner = fw_attrs_of(hook, NFTA_HOOK_MAX);
+	const char *type = fw_attr_text(attrs->at[NFTA_CHAIN_TYPE]);
 
 	struct fw_dump_chain chain = {
 		.table = find_table(asking, family, attrs->at[NFTA_CHAIN_TABLE]),
@@ -380,6 +388,7 @@ static void take_chain(struct asking *asking, uint8_t family, const struct fw_at
 		.priority = (int32_t)fw_attr_u32(inner.at[NFTA_HOOK_PRIORITY]),
 		.kind = kind_of(attrs->at[NFTA_CHAIN_TYPE]),
 		.drops = policy != NULL && fw_attr_u32(policy) == 0,
+		.reroutes = type != NULL && strcmp(type, "route") == 0,
 	};
 
 	take_devices(asking, hook, &chain);
@@ -397,10 +406,11 @@ static void take_object(struct asking *asking, uint8_t family, const struct fw_a
 		});
 }
 
-static void take_fields(struct fw_dump_set *set, const struct nlattr *description) {
+static void take_description(struct fw_dump_set *set, const struct nlattr *description) {
 	struct fw_attrs inner = fw_attrs_of(description, NFTA_SET_DESC_MAX);
 	const struct nlattr *field = NULL;
 
+	set->size = fw_attr_u32(inner.at[NFTA_SET_DESC_SIZE]);
 	while ((field = next_nested(inner.at[NFTA_SET_DESC_CONCAT], field)) != NULL) {
 		struct fw_attrs lengths = fw_attrs_of(field, NFTA_SET_FIELD_MAX);
 		if (set->field_count < FW_DUMP_FIELDS_MAX) {
@@ -421,7 +431,6 @@ static void take_set(struct asking *asking, uint8_t family, const struct fw_attr
 		.object_type = fw_attr_u32(attrs->at[NFTA_SET_OBJ_TYPE]),
 		.expressions = keep_attr(asking, attrs->at[NFTA_SET_EXPRESSIONS]),
 		.timeout = fw_attr_u64(attrs->at[NFTA_SET_TIMEOUT]),
-		.serial = asking->sets.count,
 	};
 
 	if (one != NULL) {
@@ -433,7 +442,7 @@ static void take_set(struct asking *asking, uint8_t family, const struct fw_attr
 		memcpy(mnl_attr_get_payload(list), one, one->nla_len);
 		set.expressions = list;
 	}
-	take_fields(&set, attrs->at[NFTA_SET_DESC]);
+	take_description(&set, attrs->at[NFTA_SET_DESC]);
 	FW_VEC_ADD(&asking->sets, set);
 }
 
@@ -521,8 +530,7 @@ static void take_element(struct asking *asking, const struct nlattr *nested) {
 	}
 	element.stateful = is_stateful(attrs.at[NFTA_SET_ELEM_EXPRESSIONS]) ||
 			   is_stateful_alone(attrs.at[NFTA_SET_ELEM_EXPR]);
-	element.limit = keep_attr(asking,
-		fw_limit_among(attrs.at[NFTA_SET_ELEM_EXPRESSIONS], attrs.at[NFTA_SET_ELEM_EXPR]));
+	element.expression = keep_attr(asking, attrs.at[NFTA_SET_ELEM_EXPR]);
 	element.broken = length != asking->set->key_length ||
 			 end_length != asking->set->key_length || attrs.strange ||
 			 (element.flags & ~known) != 0 ||

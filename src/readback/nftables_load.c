@@ -167,11 +167,22 @@ void fw_rule_load(struct fw_running *run, const struct nlattr *reg, struct fw_pa
 	fw_registers_load(&run->registers, fw_register_at(fw_attr_u32(reg)), &part, 1);
 }
 
+/* What gets a mark on its way out is routed once more, but judged by where it would have left. */
+static void note_rerouted(struct fw_running *run) {
+	FW_VEC_ADD(&run->lowering->bypasses,
+		(struct fw_rb_bypass){FW_RB_OUTPUT, fw_rule_settle(run).most,
+			"a mark by which packets leave otherwise than they are judged", run->place,
+			true});
+}
+
 void fw_run_meta(struct fw_running *run, const struct fw_attrs *attrs) {
 	const struct nlattr *to = attrs->at[NFTA_META_DREG];
 	uint32_t key = fw_attr_u32(attrs->at[NFTA_META_KEY]);
 
 	if (to == NULL) {
+		if (key == NFT_META_MARK && run->chain->reroutes) {
+			note_rerouted(run);
+		}
 		/* Marks and their like matter where something asks for them. */
 		if (key != NFT_META_MARK && key != NFT_META_PRIORITY && key != NFT_META_NFTRACE &&
 			key != NFT_META_SECMARK) {

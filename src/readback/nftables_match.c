@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include <libmnl/libmnl.h>
 #include <linux/netfilter/nf_tables.h>
 
 /* ---- comparing ---- */
@@ -274,9 +275,12 @@ void fw_run_lookup(struct fw_running *run, const struct fw_attrs *attrs) {
 
 /* ---- limits ---- */
 
+enum { SOURCES_MIN = 128 }; /* fewer buckets are used up by a handful of neighbours */
+
+static const uint64_t unit_seconds[FW_UNIT_COUNT] = {
+	[FW_SECOND] = 1, [FW_MINUTE] = 60, [FW_HOUR] = 3600, [FW_DAY] = 86400};
+
 static bool rate_of(const struct nlattr *data, struct fw_rate *out, bool *out_over) {
-	static const uint64_t seconds[FW_UNIT_COUNT] = {
-		[FW_SECOND] = 1, [FW_MINUTE] = 60, [FW_HOUR] = 3600, [FW_DAY] = 86400};
 	struct fw_attrs attrs = fw_attrs_of(data, NFTA_LIMIT_MAX);
 	uint64_t rate = fw_attr_u64(attrs.at[NFTA_LIMIT_RATE]);
 	uint64_t unit = fw_attr_u64(attrs.at[NFTA_LIMIT_UNIT]);
@@ -286,13 +290,25 @@ static bool rate_of(const struct nlattr *data, struct fw_rate *out, bool *out_ov
 		.count = (uint32_t)rate, .burst = fw_attr_u32(attrs.at[NFTA_LIMIT_BURST])};
 	*out_over = (flags & NFT_LIMIT_F_INV) != 0;
 	for (int i = FW_SECOND; i < FW_UNIT_COUNT; i++) {
-		if (seconds[i] == unit) {
+		if (unit_seconds[i] == unit) {
 			out->unit = (enum fw_unit)i;
 		}
 	}
 	return rate != 0 && rate <= UINT32_MAX && out->unit != FW_UNIT_NONE &&
 	       fw_attr_u32(attrs.at[NFTA_LIMIT_TYPE]) == NFT_LIMIT_PKTS &&
 	       (flags & ~(uint32_t)NFT_LIMIT_F_INV) == 0 && !attrs.strange;
+}
+
+/* Buckets of named limits come first, then one for each rule, then those that sets hold. */
+static size_t own_bucket(const struct fw_running *run) {
+	return run->lowering->dump->object_count + run->rule->serial;
+}
+
+static size_t set_bucket(const struct fw_running *run, const struct fw_dump_set *set) {
+	const struct fw_dump *dump = run->lowering->dump;
+
+	return set->shared ? dump->object_count + dump->rule_count + (size_t)(set - dump->sets)
+			   : own_bucket(run);
 }
 
 static void limit(
@@ -313,11 +329,14 @@ static void limit(
 	run->over = over;
 	run->bucket = bucket;
 	run->limited = fw_rule_settle(run).most;
-}
-
-/* Buckets of named limits come first, then one for each rule. */
-static size_t own_bucket(const struct fw_running *run) {
-	return run->lowering->dump->object_count + run->rule->serial;
+	if (bucket != own_bucket(run) && run->limited != FW_SPACE_EMPTY) {
+		/* Others lack what it takes, whatever becomes of these packets. */
+		FW_VEC_ADD(&run->out->list, (struct fw_rb_rule){.match = run->limited,
+						    .action = FW_RB_CONTINUE,
+						    .rate = rate,
+						    .bucket = bucket,
+						    .place = run->place});
+	}
 }
 
 void fw_run_limit(struct fw_running *run, const struct nlattr *data) {
@@ -340,26 +359,8 @@ static bool is_source(const struct fw_running *run, unsigned at, uint32_t length
 	return true;
 }
 
-/* Behind those of rules comes one for each set, as packets meet the limits of its elements. */
-static size_t set_bucket(const struct fw_running *run, const struct fw_dump_set *set) {
-	const struct fw_dump *dump = run->lowering->dump;
-
-	return dump->object_count + dump->rule_count + set->serial;
-}
-
-/* An element that is forgotten before its bucket is full again makes room for a full one. */
-static bool is_forgetful(
-	const struct fw_running *run, const struct fw_dump_set *set, const struct fw_attrs *attrs) {
-	uint64_t own = fw_attr_u64(attrs->at[NFTA_DYNSET_TIMEOUT]);
-	uint64_t timeout = own != 0 ? own : set->timeout;
-	bool kept = fw_attr_u32(attrs->at[NFTA_DYNSET_OP]) == NFT_DYNSET_OP_UPDATE;
-
-	return run->rate.count != 0 && timeout != 0 &&
-	       (!kept || timeout < fw_rb_refill(&run->rate));
-}
-
-static void run_each(struct fw_running *run, const struct fw_dump_set *set,
-	const struct fw_expression *expression, bool per_source) {
+static void run_each(struct fw_running *run, const struct fw_expression *expression,
+	const struct fw_dump_set *set, bool per_source) {
 	if (strcmp(expression->name, "counter") == 0 || strcmp(expression->name, "last") == 0) {
 		return;
 	}
@@ -369,6 +370,69 @@ static void run_each(struct fw_running *run, const struct fw_dump_set *set,
 	}
 	fw_rule_require(run,
 		fw_truth_unknown(fw_rule_say(run, "'@' for each key of a set", expression->name)));
+}
+
+/* A bucket that is forgotten before it would be full again is full too soon; so is one that is
+ * forgotten though its packets go on coming. */
+static bool forgets(
+	const struct fw_running *run, const struct fw_dump_set *set, const struct fw_attrs *attrs) {
+	const struct fw_rate *rate = &run->rate;
+	uint64_t own = fw_attr_u64(attrs->at[NFTA_DYNSET_TIMEOUT]), drawn = 0;
+	uint64_t kept = own != 0 ? own : set->timeout;
+	uint64_t fills = (uint64_t)rate->burst * unit_seconds[rate->unit] * 1000;
+	bool renews = fw_attr_u32(attrs->at[NFTA_DYNSET_OP]) == NFT_DYNSET_OP_UPDATE;
+
+	bool whole = __builtin_mul_overflow(kept, rate->count, &drawn) || drawn >= fills;
+	return kept != 0 && !(renews && whole);
+}
+
+/* The sources that have a bucket have one like any other would get. */
+static bool has_others(const struct fw_dump_set *set, const struct nlattr *expression) {
+	for (size_t i = 0; i < set->element_count; i++) {
+		const struct nlattr *own = set->elements[i].expression;
+		if (own == NULL || expression == NULL || !fw_attr_same(own, expression)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* The expression of new elements, if it is one alone. */
+static const struct nlattr *only_expression(
+	const struct fw_dump_set *set, const struct fw_attrs *attrs) {
+	const struct nlattr *list = attrs->at[NFTA_DYNSET_EXPRESSIONS];
+
+	if (attrs->at[NFTA_DYNSET_EXPR] != NULL) {
+		return attrs->at[NFTA_DYNSET_EXPR];
+	}
+	list = list != NULL ? list : set->expressions;
+	if (list == NULL || mnl_attr_get_payload_len(list) < MNL_ATTR_HDRLEN) {
+		return NULL;
+	}
+	const struct nlattr *first = mnl_attr_get_payload(list);
+	return MNL_ALIGN(first->nla_len) == mnl_attr_get_payload_len(list) ? first : NULL;
+}
+
+/* What may become of a limit for each source, other than that it lets through what it says. */
+static void doubt_sources(
+	struct fw_running *run, const struct fw_dump_set *set, const struct fw_attrs *attrs) {
+	const char *what = NULL;
+
+	if (run->rate.count == 0 || !run->rate.per_source) {
+		return;
+	}
+	if (forgets(run, set, attrs)) {
+		what = "a limit that is forgotten before its time";
+	} else if (set->size != 0 && set->size < SOURCES_MIN) {
+		what = "a limit for few sources";
+	} else if (set->mixed) {
+		what = "a limit in a set that other rules change";
+	} else if (has_others(set, only_expression(set, attrs))) {
+		what = "a limit in a set with other elements";
+	}
+	if (what != NULL) {
+		fw_rule_require(run, fw_truth_unknown(what));
+	}
 }
 
 /* What is added to sets matters by the expressions that new elements get. */
@@ -391,20 +455,15 @@ void fw_run_dynset(struct fw_running *run, const struct fw_attrs *attrs) {
 		const char *name = fw_attr_text(one.at[NFTA_EXPR_NAME]);
 		expression =
 			(struct fw_expression){name != NULL ? name : "", one.at[NFTA_EXPR_DATA]};
-		run_each(run, set, &expression, per_source);
-		list = NULL;
+		run_each(run, &expression, set, per_source);
+		doubt_sources(run, set, attrs);
+		return;
 	}
 	while (fw_expression_next(list, &last, &expression)) {
-		run_each(run, set, &expression, per_source);
+		run_each(run, &expression, set, per_source);
 	}
-	if (set->mixed) {
-		fw_rule_require(run, fw_truth_unknown("several limits in one set"));
-	} else if (is_forgetful(run, set, attrs)) {
-		fw_rule_require(
-			run, fw_truth_unknown("a set that forgets buckets before they are full"));
-	}
-	/* Where there is no room, what is beyond a limit passes; up to one, too little does. */
-	if ((run->rate.count == 0 || run->over) &&
+	doubt_sources(run, set, attrs);
+	if (run->rate.count == 0 &&
 		fw_attr_u32(attrs->at[NFTA_DYNSET_OP]) != NFT_DYNSET_OP_DELETE) {
 		fw_rule_require(run, fw_truth_unknown("a set that may be full"));
 	}
@@ -425,7 +484,6 @@ void fw_run_objref(struct fw_running *run, const struct fw_attrs *attrs) {
 	}
 	switch (type) {
 	case NFT_OBJECT_COUNTER:
-	case NFT_OBJECT_CT_HELPER:
 	case NFT_OBJECT_CT_TIMEOUT:
 	case NFT_OBJECT_SECMARK:
 		return;
@@ -438,6 +496,10 @@ void fw_run_objref(struct fw_running *run, const struct fw_attrs *attrs) {
 		}
 		break;
 	}
+	case NFT_OBJECT_CT_HELPER:
+		/* What it finds in packets makes others related, to whatever port. */
+		fw_rule_mystify(run, "a helper, by which other connections become related");
+		return;
 	case NFT_OBJECT_QUOTA:
 	case NFT_OBJECT_CONNLIMIT:
 		fw_rule_require(

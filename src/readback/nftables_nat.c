@@ -81,7 +81,9 @@ static const char *why_no_value(const struct fw_running *run, const struct nlatt
 static void translate_somehow(struct fw_running *run, const struct nat *nat, const char *what) {
 	fw_rule_guess(run,
 		(struct fw_rb_rule){.action = FW_RB_REWRITE,
-			.rewrite = {.source = nat->source, .family = nat->family},
+			.rewrite = {.source = nat->source,
+				.masquerade = nat->to_interface,
+				.family = nat->family},
 			.perhaps = what},
 		FW_SPACE_ALL);
 }

@@ -282,7 +282,7 @@ static void run_flow(struct fw_running *run, const struct fw_attrs *attrs) {
 	set = fw_space_intersect(
 		spaces, set, fw_rule_is(run, FW_VAR_TRACKING, FW_TRACKING_ESTABLISHED));
 	FW_VEC_ADD(&run->lowering->bypasses,
-		(struct fw_rb_bypass){FW_RB_FORWARD, set, what, run->place});
+		(struct fw_rb_bypass){FW_RB_FORWARD, set, what, run->place, false});
 	/* For all that it does not take the rule ends. */
 	fw_rule_require(run, fw_truth_unknown(what));
 }
@@ -345,6 +345,12 @@ static void run_reject(struct fw_running *run, const struct fw_attrs *attrs) {
 	fw_rule_emit(run, (struct fw_rb_rule){.action = FW_RB_REJECT});
 }
 
+/* Whatever becomes of the packet, a copy is on its way to somebody else, past all chains. */
+static void run_dup(struct fw_running *run, const struct fw_attrs *attrs) {
+	(void)attrs;
+	fw_rule_mystify(run, "a copy of the packet that goes elsewhere");
+}
+
 static void run_nothing(struct fw_running *run, const struct fw_attrs *attrs) {
 	(void)run;
 	(void)attrs;
@@ -360,7 +366,7 @@ static const struct {
 	{"cmp", NFTA_CMP_MAX, fw_run_cmp},
 	{"counter", FW_ATTRS_MAX, run_nothing},
 	{"ct", NFTA_CT_MAX, fw_run_ct},
-	{"dup", FW_ATTRS_MAX, run_nothing},
+	{"dup", FW_ATTRS_MAX, run_dup},
 	{"dynset", NFTA_DYNSET_MAX, fw_run_dynset},
 	{"exthdr", NFTA_EXTHDR_MAX, run_exthdr},
 	{"fib", NFTA_FIB_MAX, fw_run_fib},
@@ -482,6 +488,7 @@ static void start(struct fw_running *run, enum fw_family family, enum fw_layout 
 	run->rate = (struct fw_rate){0};
 	run->over = false;
 	run->bucket = 0;
+	run->draws = run->out->list.count;
 	run->ended = set == FW_SPACE_EMPTY;
 }
 
@@ -496,6 +503,10 @@ static bool run_kind(struct fw_running *run) {
 			return run->rate.count != 0;
 		}
 	}
+	for (size_t i = run->draws; !run->ended && i < run->out->list.count; i++) {
+		struct fw_rb_rule *rule = &run->out->list.items[i];
+		rule->idle = rule->action == FW_RB_CONTINUE && rule->unknown == NULL;
+	}
 	return false;
 }
 
@@ -503,7 +514,8 @@ static bool run_kind(struct fw_running *run) {
 static void doubt(struct fw_rb_rules *out, size_t from) {
 	for (size_t i = from; i < out->list.count; i++) {
 		struct fw_rb_rule *rule = &out->list.items[i];
-		if (rule->unknown == NULL && rule->rate.count != 0) {
+		if (rule->unknown == NULL && rule->rate.count != 0 &&
+			rule->action != FW_RB_CONTINUE) {
 			rule->perhaps = "a match behind a limit";
 			rule->rate.count = 0;
 		}
@@ -554,39 +566,15 @@ static bool is_of_iptables(const struct fw_expression *expression) {
 	return strcmp(expression->name, "match") == 0 || strcmp(expression->name, "target") == 0;
 }
 
-static bool same_limit(const struct nlattr *a, const struct nlattr *b) {
-	struct fw_attrs one = fw_attrs_of(a, NFTA_LIMIT_MAX),
-			other = fw_attrs_of(b, NFTA_LIMIT_MAX);
-
-	return (a == NULL) == (b == NULL) &&
-	       fw_attr_u64(one.at[NFTA_LIMIT_RATE]) == fw_attr_u64(other.at[NFTA_LIMIT_RATE]) &&
-	       fw_attr_u64(one.at[NFTA_LIMIT_UNIT]) == fw_attr_u64(other.at[NFTA_LIMIT_UNIT]) &&
-	       fw_attr_u32(one.at[NFTA_LIMIT_BURST]) == fw_attr_u32(other.at[NFTA_LIMIT_BURST]) &&
-	       fw_attr_u32(one.at[NFTA_LIMIT_TYPE]) == fw_attr_u32(other.at[NFTA_LIMIT_TYPE]) &&
-	       fw_attr_u32(one.at[NFTA_LIMIT_FLAGS]) == fw_attr_u32(other.at[NFTA_LIMIT_FLAGS]);
-}
-
-/* Packets meet the limit of the element that is there, be it another rule that made it. */
-static void scan_dynset(struct fw_dump_set *set, const struct nlattr *data) {
-	struct fw_attrs attrs = fw_attrs_of(data, NFTA_DYNSET_MAX);
-	const struct nlattr *list = attrs.at[NFTA_DYNSET_EXPRESSIONS];
-
+/* Rules that do the same with a set draw on the same limits; others may undo what they do. */
+static void note_adding(struct fw_dump_set *set, const struct nlattr *adding) {
 	set->changes = true;
-	if (fw_attr_u32(attrs.at[NFTA_DYNSET_OP]) == NFT_DYNSET_OP_DELETE) {
-		return;
-	}
-	const struct nlattr *limit =
-		fw_limit_among(list != NULL ? list : set->expressions, attrs.at[NFTA_DYNSET_EXPR]);
-	if (!set->limited) {
-		set->limited = true;
-		set->limit = limit;
-	}
-	set->mixed = set->mixed || !same_limit(set->limit, limit);
-}
-
-static void scan_elements(struct fw_dump_set *set) {
-	for (size_t i = 0; set->limited && !set->mixed && i < set->element_count; i++) {
-		set->mixed = !same_limit(set->limit, set->elements[i].limit);
+	if (set->adding == NULL) {
+		set->adding = adding;
+	} else if (fw_attr_same(set->adding, adding)) {
+		set->shared = true;
+	} else {
+		set->mixed = true;
 	}
 }
 
@@ -604,14 +592,23 @@ static void scan_rule(
 			const struct fw_dump_set *set = fw_dump_find(dump, FW_DUMP_SET,
 				chain->table, fw_attr_text(attrs.at[NFTA_DYNSET_SET_NAME]), 0);
 			if (set != NULL) {
-				scan_dynset(&dump->sets[set - dump->sets], expression.data);
+				note_adding(&dump->sets[set - dump->sets], expression.data);
 			}
 		}
 	}
 }
 
+/* Chains that may be called from one that has packets routed once more. */
+static void spread_rerouting(struct fw_dump *dump, const struct fw_dump_chain *from) {
+	for (size_t i = 0; from->base && from->reroutes && i < dump->chain_count; i++) {
+		struct fw_dump_chain *chain = &dump->chains[i];
+		chain->reroutes = chain->reroutes || (!chain->base && chain->table == from->table);
+	}
+}
+
 void fw_scan_rules(struct fw_dump *dump) {
 	for (size_t i = 0; i < dump->chain_count; i++) {
+		spread_rerouting(dump, &dump->chains[i]);
 		for (size_t j = 0; j < dump->chains[i].rule_count; j++) {
 			scan_rule(dump, &dump->chains[i], &dump->chains[i].rules[j]);
 		}

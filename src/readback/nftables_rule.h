@@ -46,6 +46,7 @@ struct fw_running {
 	bool over;
 	size_t bucket;
 	fw_space limited; /* what the limit may meet */
+	size_t draws;	  /* where what this kind of packets does begins in `out` */
 	bool ended;
 };
 

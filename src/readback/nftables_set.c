@@ -458,7 +458,7 @@ static const struct fw_classes *classes_at(
 	const struct fw_part *part = fw_registers_find(registers, at);
 
 	if (part == NULL || part->kind != FW_PART_CLASSES || part->at != at ||
-		part->length != set->key_length || set->changes ||
+		part->length != set->key_length || set->changes || set->expires ||
 		(set->flags & NFT_SET_INTERVAL) != 0) {
 		return NULL;
 	}
@@ -575,6 +575,9 @@ const struct fw_lookup *fw_set_lookup(struct fw_arena *arena, struct fw_spaces *
 		rows.what = "a set with keys of this length";
 	} else {
 		find_segments(&rows, registers, at);
+	}
+	if (set->expires && rows.vague == NULL) {
+		rows.vague = "a set whose elements go away";
 	}
 	bool reusable = rows.what == NULL && rows.vague == NULL && is_reusable(&rows);
 	for (const struct fw_lookup *one = reusable ? *known : NULL; one != NULL; one = one->next) {

@@ -42,6 +42,9 @@ struct fw_rb_rule {
 	struct fw_rate rate; /* count 0: none; else it matches no more than so often */
 	bool over;	     /* a rate: it matches what comes faster, and that alone */
 	size_t bucket;	     /* which bucket that is: rules that share one have the same number */
+	/** Of a rate with FW_RB_CONTINUE: all that the rule does is to draw on the bucket; not
+	 * idle, it is one that decides what it matches, which then comes next. */
+	bool idle;
 	enum fw_rb_action action;
 	size_t chain;
 	const struct fw_rb_case *cases;
@@ -75,12 +78,14 @@ enum {
 	FW_RB_UNKNOWNS_MAX = 256,   /* more of them are not told: it is unproven anyway */
 };
 
-/** Packets of a hook that may go round all its chains. */
+/** Packets of a hook that may go round all its chains, or, `rerouted`, leave by another interface
+ * than the one that they are judged by. */
 struct fw_rb_bypass {
 	enum fw_rb_hook hook;
 	fw_space set;
 	const char *what;
 	struct fw_place place;
+	bool rerouted;
 };
 
 struct fw_rb_program {
@@ -95,7 +100,7 @@ struct fw_rb_program {
  * Runs every packet of the universe through the base chains of each hook in the order of their
  * priorities: an accept ends one base chain, a drop ends all. Chains that call each other in a
  * circle, or deeper than the kernel allows, are unknowns, and so are limits whose outcome is
- * neither "always" nor "up to a rate". Fills in all but remarks; unknowns are added to those that
+ * neither "always" nor "up to a rate". Fills in all; unknowns and remarks are added to those that
  * are there. False: exhausted.
  */
 bool fw_rb_run(struct fw_arena *arena, struct fw_spaces *spaces, fw_space universe,

@@ -268,6 +268,7 @@ static void visit(struct handles *handles, struct fw_readback *readback, struct 
 	}
 	for (size_t i = 0; i < readback->rated_count; i++) {
 		keep(handles, &rated[i].set, back);
+		keep(handles, &rated[i].drawn, back);
 	}
 	for (size_t i = 0; i < readback->rewrite_count; i++) {
 		keep(handles, &rewrites[i].set, back);

@@ -46,6 +46,9 @@ struct fw_rb_rated {
 	fw_space set;
 	struct fw_rate rate;
 	struct fw_place place;
+	/** All packets that draw on the bucket, of any hook and chain, whatever becomes of them;
+	 * empty: that is not known, and they are those of the set. */
+	fw_space drawn;
 };
 
 /**
@@ -82,6 +85,7 @@ struct fw_rb_unknown {
 	 * a set as struct fw_rb_rewrite has it, of sources or else destinations. */
 	fw_space translated;
 	bool source;
+	bool own; /* destinations: it may be to the machine itself */
 };
 
 /** A rule, a chain's policy or a foreign table that decides packets. */

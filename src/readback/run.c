@@ -97,6 +97,15 @@ static fw_space of_family(struct fw_exec *exec, enum fw_family family, fw_space 
 					 fw_value((uint64_t)family), fw_value((uint64_t)family)));
 }
 
+/* To an address that every machine has for itself, or to one that only it has. */
+static bool is_to_itself(const struct fw_rb_rewrite *rewrite) {
+	return !rewrite->source &&
+	       (rewrite->masquerade ||
+		       (rewrite->family == FW_IPV4
+				       ? rewrite->address.low >> 24 == 127
+				       : fw_addr_compare(rewrite->address, fw_value(1)) == 0));
+}
+
 static void add_rewrite(struct fw_exec *exec, const struct fw_rb_rule *rule,
 	const struct fw_stream *stream, fw_space set) {
 	struct fw_rb_rewrite one = rule->rewrite;
@@ -104,7 +113,8 @@ static void add_rewrite(struct fw_exec *exec, const struct fw_rb_rule *rule,
 	if (stream->limit != NULL && set != FW_SPACE_EMPTY) {
 		struct fw_stream guess = *stream;
 		guess.set = set;
-		fw_exec_guess(exec, guess, FW_FATE_REWRITTEN);
+		fw_exec_guess(exec, guess,
+			is_to_itself(&rule->rewrite) ? FW_FATE_TAKEN_IN : FW_FATE_REWRITTEN);
 		return;
 	}
 	one.place = rule->place;
@@ -249,6 +259,11 @@ static void meet_limit(struct fw_exec *exec, const struct fw_rb_rule *rule, stru
 	}
 }
 
+/* All that it does is to draw on a bucket. */
+static bool is_draw(const struct fw_rb_rule *rule) {
+	return rule->unknown == NULL && rule->action == FW_RB_CONTINUE && rule->rate.count != 0;
+}
+
 static void meet_rule(struct fw_exec *exec, const struct fw_rb_rule *rule, struct fw_stream stream,
 	struct ways ways) {
 	fw_space matched = fw_space_intersect(exec->spaces, stream.set, rule->match);
@@ -257,6 +272,10 @@ static void meet_rule(struct fw_exec *exec, const struct fw_rb_rule *rule, struc
 		fw_streams_add(exec, ways.onwards, stream);
 	} else if (rule->unknown != NULL) {
 		fw_exec_unknown(exec, rule->place, rule->unknown);
+		fw_streams_add(exec, ways.onwards, stream);
+	} else if (is_draw(rule)) {
+		FW_VEC_ADD(&exec->draws,
+			(struct fw_draw){rule->bucket, matched, rule->idle, rule->place});
 		fw_streams_add(exec, ways.onwards, stream);
 	} else if (rule->perhaps != NULL ||
 		   (rule->rate.count != 0 && fw_stream_is_guess(&stream))) {
@@ -276,7 +295,7 @@ static void meet_rule(struct fw_exec *exec, const struct fw_rb_rule *rule, struc
 
 /* Rules without any effect that anybody asks for. */
 static bool is_idle(const struct fw_rb_rule *rule) {
-	return rule->unknown == NULL && rule->action == FW_RB_CONTINUE;
+	return rule->unknown == NULL && rule->action == FW_RB_CONTINUE && rule->rate.count == 0;
 }
 
 /* Rules that decide all that they match, or that only call another chain. */

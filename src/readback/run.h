@@ -48,7 +48,13 @@ struct fw_events {
 	FW_VEC(struct fw_event) list;
 };
 
-enum fw_fate { FW_FATE_PASSED, FW_FATE_DROPPED, FW_FATE_REJECTED, FW_FATE_REWRITTEN };
+enum fw_fate {
+	FW_FATE_PASSED,
+	FW_FATE_DROPPED,
+	FW_FATE_REJECTED,
+	FW_FATE_REWRITTEN,
+	FW_FATE_TAKEN_IN, /* rewritten to an address that is the machine's own */
+};
 
 /** What becomes of packets that a rule matched, if it did. */
 struct fw_guess {
@@ -71,6 +77,14 @@ struct fw_outcome {
 	FW_VEC(struct fw_guess) guesses;
 };
 
+/** Packets that draw on a bucket, whatever becomes of them. */
+struct fw_draw {
+	size_t bucket;
+	fw_space set;
+	bool idle; /* they go on, and may draw on it once more */
+	struct fw_place place;
+};
+
 struct fw_exec {
 	struct fw_arena *arena;
 	struct fw_spaces *spaces;
@@ -87,6 +101,8 @@ struct fw_exec {
 	FW_VEC(struct fw_rb_unknown) unknowns;
 	FW_VEC(struct fw_rb_decision) decisions;
 	FW_VEC(struct fw_rb_rated) rated;
+	FW_VEC(size_t) buckets; /* of those that are rated */
+	FW_VEC(struct fw_draw) draws;
 	FW_VEC(struct fw_rb_rewrite) rewrites;
 };
 
@@ -121,9 +137,10 @@ static inline bool fw_stream_is_guess(const struct fw_stream *stream) {
 
 void fw_outcome_fini(struct fw_outcome *outcome);
 void fw_exec_unknown(struct fw_exec *exec, struct fw_place place, const char *what);
-/** Whether these packets are translated, or to what. */
+/** Whether these packets are translated, or to what, for what a rule perhaps does; `own`: to an
+ * address of the machine itself. */
 void fw_exec_unknown_translation(
-	struct fw_exec *exec, struct fw_place place, const char *what, fw_space set);
+	struct fw_exec *exec, const struct fw_rb_rule *rule, bool own, fw_space set);
 void fw_exec_accept(struct fw_exec *exec, struct fw_place place, struct fw_stream stream);
 void fw_exec_drop(
 	struct fw_exec *exec, struct fw_place place, bool rejects, struct fw_stream stream);

@@ -143,6 +143,12 @@ static void check_addresses(
 			asks_for(exec, dropped, FW_VAR_SOURCE_PORT, within))) {
 		fw_exec_unknown(exec, base->place, "a drop by a source that was translated before");
 	}
+	if (base->hook == FW_RB_INPUT && base->priority >= SOURCES &&
+		exec->translates[true][true] &&
+		(asks_for(exec, dropped, FW_VAR_SOURCE, within) ||
+			asks_for(exec, dropped, FW_VAR_SOURCE_PORT, within))) {
+		fw_exec_unknown(exec, base->place, "a drop by a source that was translated before");
+	}
 }
 
 /* Decisions of packets as the chain sees them, as those of the hook's. */
@@ -286,19 +292,35 @@ static void conclude(
 			out->must[exec->hook] = stream.set;
 			continue;
 		}
-		FW_VEC_ADD(&exec->rated, (struct fw_rb_rated){exec->hook, stream.set,
-						 stream.limit->rate, stream.limit->place});
+		FW_VEC_ADD(&exec->rated,
+			(struct fw_rb_rated){exec->hook, stream.set, stream.limit->rate,
+				stream.limit->place, FW_SPACE_EMPTY});
+		FW_VEC_ADD(&exec->buckets, stream.limit->bucket);
 	}
+}
+
+/* Whether some of these packets pass by one interface and not by another, be it up to a limit; what
+ * the machine sends to itself has no other way. */
+static bool passes_by_interface(struct fw_exec *exec, const struct fw_readback *out, fw_space set) {
+	enum fw_rb_hook hook = exec->hook;
+
+	set = fw_space_subtract(exec->spaces, set, is(exec, FW_VAR_OUT, LOOPBACK));
+	return asks_for(exec, fw_space_intersect(exec->spaces, out->may[hook], set), FW_VAR_OUT,
+		       set) ||
+	       asks_for(exec, fw_space_intersect(exec->spaces, out->must[hook], set), FW_VAR_OUT,
+		       set);
 }
 
 /* What may go round the chains must get through them anyway. */
 static void check_bypasses(struct fw_exec *exec, const struct fw_readback *out) {
 	for (size_t i = 0; i < exec->program->bypass_count; i++) {
 		const struct fw_rb_bypass *one = &exec->program->bypasses[i];
-		fw_space denied = fw_space_subtract(exec->spaces,
-			fw_space_intersect(exec->spaces, one->set, of_hook(exec, exec->hook)),
-			out->must[exec->hook]);
-		if (one->hook == exec->hook && denied != FW_SPACE_EMPTY) {
+		fw_space set =
+			fw_space_intersect(exec->spaces, one->set, of_hook(exec, exec->hook));
+		if (one->hook == exec->hook &&
+			(one->rerouted ? passes_by_interface(exec, out, set)
+				       : !fw_space_is_subset(
+						 exec->spaces, set, out->must[exec->hook]))) {
 			fw_exec_unknown(exec, one->place, one->what);
 		}
 	}
@@ -475,6 +497,71 @@ static void run_nat(struct fw_exec *exec, bool source, bool local) {
 	FW_VEC_FINI(&bases.list);
 }
 
+/* ---- buckets ---- */
+
+/* Who draws on the bucket of what is rated. What goes on from there and draws on it again is let
+ * through at half the rate. */
+static void settle_draws(struct fw_exec *exec, struct fw_rb_rated *rated, size_t bucket) {
+	struct fw_exec_sets drawn = {0};
+
+	for (size_t i = 0; i < exec->draws.count; i++) {
+		const struct fw_draw *draw = &exec->draws.items[i];
+		if (draw->bucket == bucket) {
+			fw_exec_add_set(&drawn, draw->set);
+		}
+	}
+	rated->drawn = fw_exec_unite(exec, &drawn);
+	exec->hook = rated->hook;
+	for (size_t i = 0; i < exec->draws.count; i++) {
+		const struct fw_draw *draw = &exec->draws.items[i];
+		fw_space twice = fw_space_intersect(exec->spaces, draw->set, rated->set);
+		if (draw->bucket == bucket && draw->idle && twice != FW_SPACE_EMPTY) {
+			fw_exec_unknown(
+				exec, draw->place, "a limit that packets draw on more than once");
+		}
+	}
+	FW_VEC_FINI(&drawn.list);
+}
+
+/* ---- what is odd ---- */
+
+/* Where the first rule is that translates what the machine sends to itself; NULL: none does. */
+static const char *translating_own(struct fw_exec *exec) {
+	fw_space own = fw_space_union(exec->spaces, is(exec, FW_VAR_OUT, LOOPBACK),
+		fw_space_intersect(exec->spaces, is(exec, FW_VAR_FAMILY, FW_IPV4),
+			fw_space_interval(exec->spaces, FW_VAR_DESTINATION,
+				fw_value((uint64_t)127 << 24),
+				fw_value(((uint64_t)128 << 24) - 1))));
+	fw_space sent = fw_space_exists(exec->spaces, of_hook(exec, FW_RB_OUTPUT), FW_VAR_HOOK);
+
+	own = fw_space_intersect(exec->spaces, own, sent);
+	for (size_t i = 0; i < exec->rewrites.count; i++) {
+		const struct fw_rb_rewrite *one = &exec->rewrites.items[i];
+		if (!one->source &&
+			fw_space_intersect(exec->spaces, one->set, own) != FW_SPACE_EMPTY) {
+			return one->place.text;
+		}
+	}
+	return NULL;
+}
+
+static void add_remark(struct fw_exec *exec, struct fw_readback *out) {
+	const char *place = translating_own(exec);
+	size_t count = out->remark_count;
+
+	if (place == NULL) {
+		return;
+	}
+	const char **remarks = FW_ARENA_ARRAY(exec->arena, const char *, count + 1);
+	for (size_t i = 0; i < count; i++) {
+		remarks[i] = out->remarks[i];
+	}
+	remarks[count] = fw_arena_printf(exec->arena,
+		"%s: what this machine sends to itself is translated, and may leave it", place);
+	out->remarks = remarks;
+	out->remark_count = count + 1;
+}
+
 /* ---- all of it ---- */
 
 #define COPY(exec, vec) fw_rb_copy((exec)->arena, (vec)->items, (vec)->count, sizeof(*(vec)->items))
@@ -484,6 +571,8 @@ static void exec_fini(struct fw_exec *exec) {
 	FW_VEC_FINI(&exec->unknowns);
 	FW_VEC_FINI(&exec->decisions);
 	FW_VEC_FINI(&exec->rated);
+	FW_VEC_FINI(&exec->buckets);
+	FW_VEC_FINI(&exec->draws);
 	FW_VEC_FINI(&exec->rewrites);
 }
 
@@ -505,6 +594,10 @@ bool fw_rb_run(struct fw_arena *arena, struct fw_spaces *spaces, fw_space univer
 	for (int hook = FW_RB_INPUT; hook < FW_RB_HOOK_COUNT; hook++) {
 		run_hook(&exec, (enum fw_rb_hook)hook, out);
 	}
+	for (size_t i = 0; i < exec.rated.count; i++) {
+		settle_draws(&exec, &exec.rated.items[i], exec.buckets.items[i]);
+	}
+	add_remark(&exec, out);
 	out->unknowns = COPY(&exec, &exec.unknowns);
 	out->unknown_count = exec.unknowns.count;
 	out->decisions = COPY(&exec, &exec.decisions);

@@ -137,6 +137,7 @@ static void note(struct fw_exec *exec, struct fw_rb_unknown unknown) {
 				    (unknown.translated == FW_SPACE_EMPTY)) {
 			other->translated =
 				fw_space_union(exec->spaces, other->translated, unknown.translated);
+			other->own = other->own || unknown.own;
 			return;
 		}
 	}
@@ -148,12 +149,13 @@ void fw_exec_unknown(struct fw_exec *exec, struct fw_place place, const char *wh
 }
 
 void fw_exec_unknown_translation(
-	struct fw_exec *exec, struct fw_place place, const char *what, fw_space set) {
-	note(exec, (struct fw_rb_unknown){.place = place,
-			   .what = what,
+	struct fw_exec *exec, const struct fw_rb_rule *rule, bool own, fw_space set) {
+	note(exec, (struct fw_rb_unknown){.place = rule->place,
+			   .what = rule->perhaps,
 			   .hook = exec->hook,
 			   .translated = set,
-			   .source = exec->base->source});
+			   .source = exec->base->source,
+			   .own = own});
 }
 
 static void decide(struct fw_exec *exec, struct fw_place place, bool accepts, bool rejects,
@@ -294,6 +296,7 @@ static fw_space doubtful(struct fw_exec *exec, const struct fw_guess *guess, fw_
 			   : fw_space_subtract(
 				     exec->spaces, set, fw_exec_unite(exec, &outcome->rejected));
 	case FW_FATE_REWRITTEN:
+	case FW_FATE_TAKEN_IN:
 		break;
 	}
 	return set;
@@ -306,12 +309,14 @@ void fw_exec_judge(struct fw_exec *exec) {
 		fw_space set = doubtful(exec, guess, fw_exec_unite(exec, &guess->sets));
 		bool translates =
 			exec->hook == FW_RB_NONE &&
-			(guess->fate == FW_FATE_PASSED || guess->fate == FW_FATE_REWRITTEN);
+			(guess->fate == FW_FATE_PASSED || guess->fate == FW_FATE_REWRITTEN ||
+				guess->fate == FW_FATE_TAKEN_IN);
 		if (set == FW_SPACE_EMPTY) {
 			continue;
 		}
 		if (translates) {
-			fw_exec_unknown_translation(exec, rule->place, rule->perhaps, set);
+			fw_exec_unknown_translation(
+				exec, rule, guess->fate == FW_FATE_TAKEN_IN, set);
 		} else {
 			fw_exec_unknown(exec, rule->place, rule->perhaps);
 		}

@@ -148,18 +148,25 @@ END_TEST
 /* Other rules, of what a machine itself sends. */
 static void add_own(bool source) {
 	const struct fw_rb_rewrite rewrite = {
-		.source = source, .family = FW_IPV4, .address = {0, 1}};
+		.source = source, .family = FW_IPV4, .address = {0, 1}, .place = {.text = "rule"}};
 	fw_space set = both(of_hook(FW_OUTPUT), is(FW_VAR_TRACKING, FW_TRACKING_NEW));
 
 	set = both(both(set, port(80)), both(is(FW_VAR_TRANSLATED, 0), is(FW_VAR_FAMILY, FW_IPV4)));
 	add_rewrite(&world.sides[AFTER], rewrite, fw_space_exists(&world.spaces, set, FW_VAR_HOOK));
 }
 
-START_TEST(own_packets_are_for_rule_sets_to_compare) {
+START_TEST(own_packets_count_where_output_does) {
 	take_gateway();
 	world.sides[BEFORE].may[FW_OUTPUT] = world.sides[AFTER].may[FW_OUTPUT] = of_hook(FW_OUTPUT);
 	add_own(_i != 0);
+	world.scope.apart[FW_OUTPUT] = true;
 	ck_assert(compared()->equal);
+	world.scope.translation = FW_PROOF_TAKEN_AWAY;
+	ck_assert(compared()->equal);
+	world.scope.apart[FW_OUTPUT] = false;
+	ck_assert_int_eq(compared()->equal, _i != 0);
+	world.scope.translation = FW_PROOF_OTHERS;
+	ck_assert(!compared()->equal);
 	world.scope.translation = FW_PROOF_EVERYBODY;
 	ck_assert(!compared()->equal);
 	ck_assert_int_eq(world.proof.detours[0].source, _i != 0);
@@ -430,7 +437,7 @@ static void add_single(TCase *single) {
 	tcase_add_loop_test(single, a_dropped_rewrite_is_noticed, 0, FW_LENGTH(forwardings) + 2);
 	tcase_add_loop_test(single, another_target_is_noticed, 0, 3 * (FW_LENGTH(forwardings) + 2));
 	tcase_add_test(single, first_destinations_count_where_there_are_any);
-	tcase_add_loop_test(single, own_packets_are_for_rule_sets_to_compare, 0, 2);
+	tcase_add_loop_test(single, own_packets_count_where_output_does, 0, 2);
 	tcase_add_loop_test(single, what_is_taken_away_from_a_host_is_noticed, 0, 2);
 	tcase_add_loop_test(single, what_a_host_sends_is_not_sent_elsewhere, 0, 3);
 	tcase_add_loop_test(single, many_forwardings_cost_little, 0, 3);
