@@ -184,6 +184,21 @@ static void add_unknowns(struct composition *all, const struct fw_readback *from
 	}
 }
 
+/* What one drops by addresses that the other one changes. */
+static void add_judging(
+	struct composition *all, const struct fw_readback *one, const struct fw_readback *other) {
+	for (size_t i = 0; i < one->judging_count; i++) {
+		const struct fw_rb_judging *judging = &one->judging[i];
+		for (size_t j = 0; j < other->translating_count; j++) {
+			const struct fw_rb_translating *by = &other->translating[j];
+			if (by->source == judging->by.source && by->local == judging->by.local) {
+				FW_VEC_ADD(&all->unknowns, judging->unknown);
+				break;
+			}
+		}
+	}
+}
+
 static void *join(struct fw_arena *arena, const void *first, size_t first_count, const void *second,
 	size_t second_count, size_t size) {
 	char *to = fw_arena_array(arena, first_count + second_count, size);
@@ -220,6 +235,8 @@ bool fw_readback_compose(struct fw_arena *arena, struct fw_spaces *spaces,
 	}
 	add_unknowns(&all, first);
 	add_unknowns(&all, second);
+	add_judging(&all, first, second);
+	add_judging(&all, second, first);
 	add_rated(&all, first, second, false);
 	add_rated(&all, second, first, true);
 	add_rewrites(&all);
@@ -234,6 +251,12 @@ bool fw_readback_compose(struct fw_arena *arena, struct fw_spaces *spaces,
 	result.unknown_count = all.unknowns.count;
 	result.decisions = join(arena, first->decisions, first->decision_count, second->decisions,
 		second->decision_count, sizeof(*result.decisions));
+	result.translating = join(arena, first->translating, first->translating_count,
+		second->translating, second->translating_count, sizeof(*result.translating));
+	result.translating_count = first->translating_count + second->translating_count;
+	result.judging = join(arena, first->judging, first->judging_count, second->judging,
+		second->judging_count, sizeof(*result.judging));
+	result.judging_count = first->judging_count + second->judging_count;
 	result.decision_count = first->decision_count + second->decision_count;
 	result.remarks = join(arena, first->remarks, first->remark_count, second->remarks,
 		second->remark_count, sizeof(*result.remarks));

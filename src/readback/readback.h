@@ -99,6 +99,19 @@ struct fw_rb_decision {
 	struct fw_place place;
 };
 
+/** Some of the packets that may be translated: their sources or destinations, from or to the
+ * machine itself (`local`) or else others. */
+struct fw_rb_translating {
+	bool source, local;
+};
+
+/** A chain that drops packets by an address that they have before or behind a translation, if there
+ * is one. */
+struct fw_rb_judging {
+	struct fw_rb_translating by;
+	struct fw_rb_unknown unknown; /* what there is to say then */
+};
+
 /** The whole, within fw_space_universe. Everything is the arena's. */
 struct fw_readback {
 	/** By hook: packets that always pass, and those that may. */
@@ -112,6 +125,12 @@ struct fw_readback {
 	size_t rewrite_count;
 	const struct fw_rb_unknown *unknowns;
 	size_t unknown_count;
+	/** What is translated at all, and who would drop packets by what they are not: such a
+	 * translation may be another rule set's. */
+	const struct fw_rb_translating *translating;
+	size_t translating_count;
+	const struct fw_rb_judging *judging;
+	size_t judging_count;
 	/** Who decides; enough to name the rule that decides a packet. */
 	const struct fw_rb_decision *decisions;
 	size_t decision_count;

@@ -94,7 +94,6 @@ struct fw_exec {
 	const struct fw_rb_chain *base;	 /* that is being run, */
 	const struct fw_rb_chain *chain; /* and the one that it called */
 	struct fw_outcome outcome;
-	bool translates[2][2]; /* whether anything is: by source, and by local */
 	unsigned depth;
 	size_t visits;
 	bool *entered; /* by chain: it was called, and has not ended */
@@ -103,6 +102,9 @@ struct fw_exec {
 	FW_VEC(struct fw_rb_rated) rated;
 	FW_VEC(size_t) buckets; /* of those that are rated */
 	FW_VEC(struct fw_draw) draws;
+	FW_VEC(struct fw_rb_translating) translating;
+	bool guessed; /* something is perhaps translated */
+	FW_VEC(struct fw_rb_judging) judging;
 	FW_VEC(struct fw_rb_rewrite) rewrites;
 };
 

@@ -124,30 +124,55 @@ static bool asks_for(struct fw_exec *exec, fw_space set, enum fw_var var, fw_spa
 	return fw_space_intersect(exec->spaces, any, within) != set;
 }
 
-/* A chain that judges packets by addresses that they do not have at the hook. */
+static bool translates(const struct fw_exec *exec, struct fw_rb_translating what) {
+	bool found = false;
+
+	for (size_t i = 0; i < exec->translating.count; i++) {
+		const struct fw_rb_translating *one = &exec->translating.items[i];
+		found = found || (one->source == what.source && one->local == what.local);
+	}
+	return found;
+}
+
+/* A chain judges packets by addresses that they have not at the hook, if they are translated. */
+static void note_judging(
+	struct fw_exec *exec, const struct fw_rb_chain *base, struct fw_rb_translating by) {
+	const char *what = by.source ? "a drop by a source that was translated before"
+				     : "a drop by a destination that is translated later";
+	struct fw_rb_judging judging = {
+		by, {.place = base->place, .what = what, .hook = exec->hook}};
+
+	FW_VEC_ADD(&exec->judging, judging);
+	if (translates(exec, by)) {
+		fw_exec_unknown(exec, base->place, what);
+	}
+}
+
+static bool asks_for_any(struct fw_exec *exec, fw_space set, const enum fw_var *vars, size_t count,
+	fw_space within) {
+	bool any = false;
+
+	for (size_t i = 0; set != FW_SPACE_EMPTY && !any && i < count; i++) {
+		any = asks_for(exec, set, vars[i], within);
+	}
+	return any;
+}
+
 static void check_addresses(
 	struct fw_exec *exec, const struct fw_rb_chain *base, fw_space dropped, fw_space within) {
-	bool local = base->edge == FW_RB_NO_EDGE;
-	bool early = base->edge == FW_RB_BEFORE_ROUTING || base->hook == FW_RB_OUTPUT;
-	bool late = base->edge == FW_RB_BEHIND_ROUTING || base->hook == FW_RB_INPUT;
+	static const enum fw_var to[] = {FW_VAR_DESTINATION, FW_VAR_PORT, FW_VAR_TRANSLATED};
+	static const enum fw_var from[] = {FW_VAR_SOURCE, FW_VAR_SOURCE_PORT};
+	bool output = base->hook == FW_RB_OUTPUT, input = base->hook == FW_RB_INPUT;
+	bool early = base->edge == FW_RB_BEFORE_ROUTING || output;
+	bool late = base->edge == FW_RB_BEHIND_ROUTING || input;
 
-	if (early && base->priority <= DESTINATIONS && exec->translates[false][local] &&
-		(asks_for(exec, dropped, FW_VAR_DESTINATION, within) ||
-			asks_for(exec, dropped, FW_VAR_PORT, within) ||
-			asks_for(exec, dropped, FW_VAR_TRANSLATED, within))) {
-		fw_exec_unknown(
-			exec, base->place, "a drop by a destination that is translated later");
+	if (early && base->priority <= DESTINATIONS &&
+		asks_for_any(exec, dropped, to, FW_LENGTH(to), within)) {
+		note_judging(exec, base, (struct fw_rb_translating){false, output});
 	}
-	if (late && base->priority >= SOURCES && exec->translates[true][local] &&
-		(asks_for(exec, dropped, FW_VAR_SOURCE, within) ||
-			asks_for(exec, dropped, FW_VAR_SOURCE_PORT, within))) {
-		fw_exec_unknown(exec, base->place, "a drop by a source that was translated before");
-	}
-	if (base->hook == FW_RB_INPUT && base->priority >= SOURCES &&
-		exec->translates[true][true] &&
-		(asks_for(exec, dropped, FW_VAR_SOURCE, within) ||
-			asks_for(exec, dropped, FW_VAR_SOURCE_PORT, within))) {
-		fw_exec_unknown(exec, base->place, "a drop by a source that was translated before");
+	if (late && base->priority >= SOURCES &&
+		asks_for_any(exec, dropped, from, FW_LENGTH(from), within)) {
+		note_judging(exec, base, (struct fw_rb_translating){true, input});
 	}
 }
 
@@ -463,6 +488,7 @@ static void run_nat(struct fw_exec *exec, bool source, bool local) {
 	size_t unknowns = exec->unknowns.count;
 
 	exec->hook = FW_RB_NONE;
+	exec->guessed = false;
 	for (size_t i = 0; i < exec->program->chain_count; i++) {
 		const struct fw_rb_chain *chain = &exec->program->chains[i];
 		if (chain->nat && chain->source == source && chain->local == local) {
@@ -484,8 +510,10 @@ static void run_nat(struct fw_exec *exec, bool source, bool local) {
 	}
 	fw_outcome_fini(&exec->outcome);
 	check_verdicts(exec, decisions);
-	exec->translates[source][local] =
-		exec->rewrites.count != first || exec->unknowns.count != unknowns;
+	if (exec->rewrites.count != first || exec->unknowns.count != unknowns || exec->guessed) {
+		struct fw_rb_translating one = {source, local};
+		FW_VEC_ADD(&exec->translating, one);
+	}
 	for (size_t i = first; i < exec->rewrites.count; i++) {
 		struct fw_rb_rewrite *one = &exec->rewrites.items[i];
 		one->set = let_go(exec, one->set, source, local, all);
@@ -573,6 +601,8 @@ static void exec_fini(struct fw_exec *exec) {
 	FW_VEC_FINI(&exec->rated);
 	FW_VEC_FINI(&exec->buckets);
 	FW_VEC_FINI(&exec->draws);
+	FW_VEC_FINI(&exec->translating);
+	FW_VEC_FINI(&exec->judging);
 	FW_VEC_FINI(&exec->rewrites);
 }
 
@@ -600,6 +630,10 @@ bool fw_rb_run(struct fw_arena *arena, struct fw_spaces *spaces, fw_space univer
 	add_remark(&exec, out);
 	out->unknowns = COPY(&exec, &exec.unknowns);
 	out->unknown_count = exec.unknowns.count;
+	out->translating = COPY(&exec, &exec.translating);
+	out->translating_count = exec.translating.count;
+	out->judging = COPY(&exec, &exec.judging);
+	out->judging_count = exec.judging.count;
 	out->decisions = COPY(&exec, &exec.decisions);
 	out->decision_count = exec.decisions.count;
 	out->rated = COPY(&exec, &exec.rated);

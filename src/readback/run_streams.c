@@ -150,6 +150,7 @@ void fw_exec_unknown(struct fw_exec *exec, struct fw_place place, const char *wh
 
 void fw_exec_unknown_translation(
 	struct fw_exec *exec, const struct fw_rb_rule *rule, bool own, fw_space set) {
+	exec->guessed = true;
 	note(exec, (struct fw_rb_unknown){.place = rule->place,
 			   .what = rule->perhaps,
 			   .hook = exec->hook,

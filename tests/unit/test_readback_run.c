@@ -588,6 +588,64 @@ START_TEST(composed_limits_stay_limits) {
 }
 END_TEST
 
+/* A filter that asks for what another rule set has changed by then, or will change. */
+START_TEST(composed_translation_is_doubted) {
+	static const struct {
+		enum fw_rb_hook hook;
+		enum fw_rb_edge edge;
+		bool source, local;
+		int priority;
+		enum fw_var var;
+		bool doubted;
+	} cases[] = {
+		{FW_RB_INPUT, FW_RB_NO_EDGE, true, true, 200, FW_VAR_SOURCE, true},
+		{FW_RB_INPUT, FW_RB_NO_EDGE, true, true, 100, FW_VAR_SOURCE_PORT, true},
+		{FW_RB_INPUT, FW_RB_NO_EDGE, true, true, 0, FW_VAR_SOURCE, false},
+		{FW_RB_INPUT, FW_RB_NO_EDGE, true, true, 200, FW_VAR_DESTINATION, false},
+		{FW_RB_INPUT, FW_RB_NO_EDGE, true, false, 200, FW_VAR_SOURCE, false},
+		{FW_RB_OUTPUT, FW_RB_NO_EDGE, false, true, -150, FW_VAR_DESTINATION, true},
+		{FW_RB_OUTPUT, FW_RB_NO_EDGE, false, true, 0, FW_VAR_DESTINATION, false},
+		{FW_RB_NONE, FW_RB_BEFORE_ROUTING, false, false, -150, FW_VAR_PORT, true},
+		{FW_RB_NONE, FW_RB_BEHIND_ROUTING, true, false, 150, FW_VAR_SOURCE, true},
+	};
+	const struct fw_rb_rule drop[] = {plain(
+		fw_space_interval(&spaces, cases[_i].var, fw_value(9), fw_value(9)), FW_RB_DROP)};
+	const struct fw_rb_rule translation[] = {{.match = FW_SPACE_ALL,
+		.action = FW_RB_REWRITE,
+		.rewrite = {.source = cases[_i].source, .address = {0, 1}, .family = FW_IPV4},
+		.place = {.text = "nat"}}};
+	const struct fw_rb_chain chains[] = {
+		{.rules = drop,
+			.rule_count = 1,
+			.hook = cases[_i].hook,
+			.edge = cases[_i].edge,
+			.priority = cases[_i].priority,
+			.seen = FW_SPACE_ALL},
+		{.rules = translation,
+			.rule_count = 1,
+			.nat = true,
+			.source = cases[_i].source,
+			.local = cases[_i].local,
+			.seen = FW_SPACE_ALL},
+	};
+	struct fw_readback sides[2] = {{.rated = NULL}, {.rated = NULL}}, both, together = {0};
+
+	for (size_t i = 0; i < 2; i++) {
+		ck_assert(fw_rb_run(&arena, &spaces, universe_of(),
+			&(struct fw_rb_program){.chains = &chains[i], .chain_count = 1},
+			&sides[i]));
+		ck_assert_uint_eq(sides[i].unknown_count, 0);
+	}
+	ck_assert(fw_rb_run(&arena, &spaces, universe_of(),
+		&(struct fw_rb_program){.chains = chains, .chain_count = 2}, &together));
+	ck_assert_int_eq(together.unknown_count != 0, cases[_i].doubted);
+	for (size_t i = 0; i < 2; i++) {
+		ck_assert(fw_readback_compose(&arena, &spaces, &sides[i], &sides[1 - i], &both));
+		ck_assert_int_eq(both.unknown_count != 0, cases[_i].doubted);
+	}
+}
+END_TEST
+
 /* Out of room is said, and nothing else happens. */
 START_TEST(exhaustion_is_told) {
 	struct model_program model;
@@ -616,6 +674,7 @@ int main(void) {
 	tcase_add_loop_test(one, translations_are_those_of_first_packets, 0, LOOPS);
 	tcase_add_loop_test(one, composed_is_one_behind_the_other, 0, LOOPS);
 	tcase_add_test(one, composed_limits_stay_limits);
+	tcase_add_loop_test(one, composed_translation_is_doubted, 0, 9);
 	tcase_add_loop_test(one, doubtful_translations_are_told, 0, 2 * LOOPS);
 	tcase_add_test(one, exhaustion_is_told);
 	suite_add_tcase(suite, one);
