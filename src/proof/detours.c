@@ -158,8 +158,9 @@ static bool is_to_itself(
 	fw_space address = fw_space_interval(
 		question->spaces, FW_VAR_DESTINATION, rewrite->address, rewrite->address);
 
-	address = both(question, address, is(question, FW_VAR_FAMILY, rewrite->family));
-	return rewrite->masquerade ||
+	address = both(question, address, is(question, FW_VAR_FAMILY, (uint64_t)rewrite->family));
+	/* What was sent to just that address comes to it, with another port. */
+	return rewrite->masquerade || fw_space_is_subset(question->spaces, rewrite->set, address) ||
 	       fw_space_is_subset(question->spaces, address, loopback_addresses(question));
 }
 
