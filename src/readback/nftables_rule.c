@@ -613,7 +613,4 @@ void fw_scan_rules(struct fw_dump *dump) {
 			scan_rule(dump, &dump->chains[i], &dump->chains[i].rules[j]);
 		}
 	}
-	for (size_t i = 0; i < dump->set_count; i++) {
-		scan_elements(&dump->sets[i]);
-	}
 }

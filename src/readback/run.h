@@ -139,10 +139,10 @@ static inline bool fw_stream_is_guess(const struct fw_stream *stream) {
 
 void fw_outcome_fini(struct fw_outcome *outcome);
 void fw_exec_unknown(struct fw_exec *exec, struct fw_place place, const char *what);
-/** Whether these packets are translated, or to what, for what a rule perhaps does; `own`: to an
- * address of the machine itself. */
+/** Whether these packets are translated, or to what, for what stands there; `own`: to an address of
+ * the machine itself. */
 void fw_exec_unknown_translation(
-	struct fw_exec *exec, const struct fw_rb_rule *rule, bool own, fw_space set);
+	struct fw_exec *exec, struct fw_place place, const char *what, bool own, fw_space set);
 void fw_exec_accept(struct fw_exec *exec, struct fw_place place, struct fw_stream stream);
 void fw_exec_drop(
 	struct fw_exec *exec, struct fw_place place, bool rejects, struct fw_stream stream);

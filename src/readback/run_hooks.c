@@ -462,7 +462,8 @@ static void check_order(struct fw_exec *exec, const struct bases *bases, size_t 
 			fw_space set =
 				fw_rb_clash(exec->spaces, all.list.items, before, theirs, one);
 			if (set != FW_SPACE_EMPTY) {
-				fw_exec_unknown_translation(exec, one->place, fw_rb_clashes, set);
+				fw_exec_unknown_translation(
+					exec, one->place, fw_rb_clashes, true, set);
 			}
 		}
 	}

@@ -149,10 +149,10 @@ void fw_exec_unknown(struct fw_exec *exec, struct fw_place place, const char *wh
 }
 
 void fw_exec_unknown_translation(
-	struct fw_exec *exec, const struct fw_rb_rule *rule, bool own, fw_space set) {
+	struct fw_exec *exec, struct fw_place place, const char *what, bool own, fw_space set) {
 	exec->guessed = true;
-	note(exec, (struct fw_rb_unknown){.place = rule->place,
-			   .what = rule->perhaps,
+	note(exec, (struct fw_rb_unknown){.place = place,
+			   .what = what,
 			   .hook = exec->hook,
 			   .translated = set,
 			   .source = exec->base->source,
@@ -316,8 +316,8 @@ void fw_exec_judge(struct fw_exec *exec) {
 			continue;
 		}
 		if (translates) {
-			fw_exec_unknown_translation(
-				exec, rule, guess->fate == FW_FATE_TAKEN_IN, set);
+			fw_exec_unknown_translation(exec, rule->place, rule->perhaps,
+				guess->fate == FW_FATE_TAKEN_IN, set);
 		} else {
 			fw_exec_unknown(exec, rule->place, rule->perhaps);
 		}
