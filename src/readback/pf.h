@@ -68,6 +68,12 @@ enum {
 uint32_t fw_pfr_shortest(
 	const uint32_t timeouts[static FW_PFR_TIMEOUT_COUNT], enum fw_pfr_timeout_class class);
 
+/** Whether states that live but so long are gone before what belongs to them is through. */
+bool fw_pfr_is_hasty(unsigned index, uint32_t seconds);
+/** What is said of that, and of a rule that lets packets from far away look as if from a neighbour.
+ */
+extern const char fw_pfr_forgotten[], fw_pfr_hops_raised[];
+
 /* ---- what it says ---- */
 
 enum fw_pfr_address_kind {

@@ -321,6 +321,32 @@ bool fw_pfr_timeout(struct fw_slice name, unsigned *out_index) {
 	return false;
 }
 
+const char fw_pfr_forgotten[] = "states that are forgotten too soon";
+const char fw_pfr_hops_raised[] = "a hop limit that is raised where packets come in";
+
+/* Those of connections that are ending, and of ICMP's queries, may be short. */
+bool fw_pfr_is_hasty(unsigned index, uint32_t seconds) {
+	enum { LEAST = 2, LEAST_ESTABLISHED = 60 };
+	static const struct {
+		const char *name;
+		uint32_t least;
+	} leasts[] = {
+		{"tcp.first", LEAST},
+		{"tcp.opening", LEAST},
+		{"tcp.established", LEAST_ESTABLISHED},
+		{"udp.first", LEAST},
+		{"udp.single", LEAST},
+		{"udp.multiple", LEAST},
+	};
+
+	for (size_t i = 0; i < FW_LENGTH(leasts); i++) {
+		if (fw_slice_is(fw_slice(timeouts[index].name), leasts[i].name)) {
+			return seconds < leasts[i].least;
+		}
+	}
+	return false;
+}
+
 uint32_t fw_pfr_shortest(
 	const uint32_t set[static FW_PFR_TIMEOUT_COUNT], enum fw_pfr_timeout_class class) {
 	uint32_t shortest = UINT32_MAX;

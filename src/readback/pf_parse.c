@@ -170,7 +170,11 @@ bool fw_pfr_items(
 }
 
 /* Goes to the end of a statement that nobody will read, lists in braces with it. */
-static void skip_statement(struct fw_pfr_parser *parser) {
+/* What a statement says beside verdicts, by two words of it that follow each other. */
+typedef void look_fn(struct fw_pfr_parser *parser, struct fw_slice before, struct fw_slice word);
+
+/* To its end, behind the word `before`; `look` may be NULL. */
+static void skip_looking(struct fw_pfr_parser *parser, struct fw_slice before, look_fn *look) {
 	size_t depth = 0;
 
 	while (parser->token.kind != FW_PFR_END) {
@@ -185,6 +189,10 @@ static void skip_statement(struct fw_pfr_parser *parser) {
 				return;
 			}
 			depth--;
+		}
+		if (look != NULL && parser->token.kind == FW_PFR_WORD) {
+			look(parser, before, parser->token.text);
+			before = parser->token.text;
 		}
 		fw_pfr_advance(parser);
 	}
@@ -333,6 +341,54 @@ static bool skipped_interface(struct fw_pfr_parser *parser, void *context) {
 	return true;
 }
 
+static void note(struct fw_pfr_parser *parser, const char *what) {
+	fw_pfr_unknown(&parser->notes, parser->place, what);
+}
+
+static void look_at_timeout(
+	struct fw_pfr_parser *parser, struct fw_slice before, struct fw_slice word) {
+	uint64_t seconds;
+	unsigned index;
+
+	if (fw_pfr_timeout(before, &index) && fw_slice_to_uint(word, UINT32_MAX, &seconds) &&
+		fw_pfr_is_hasty(index, (uint32_t)seconds)) {
+		note(parser, fw_pfr_forgotten);
+	}
+}
+
+/* Beyond it, nothing new passes. */
+static void look_at_limit(
+	struct fw_pfr_parser *parser, struct fw_slice before, struct fw_slice word) {
+	enum { STATES_MIN = 1000 };
+	uint64_t count;
+
+	if (fw_slice_is(before, "states") && fw_slice_to_uint(word, UINT32_MAX, &count) &&
+		count < STATES_MIN) {
+		note(parser, "a limit of few states for all");
+	}
+}
+
+/* Later fragments have no ports, so that only rules without any could tell them. */
+static void look_at_reassembly(
+	struct fw_pfr_parser *parser, struct fw_slice before, struct fw_slice word) {
+	bool apart = (fw_slice_is(before, "reassemble") && fw_slice_is(word, "no")) ||
+		     (fw_slice_is(before, "no") && fw_slice_is(word, "reassemble")) ||
+		     (fw_slice_is(before, "fragment") &&
+			     (fw_slice_is(word, "crop") || fw_slice_is(word, "drop-ovl")));
+
+	if (apart) {
+		note(parser, "fragments that are not put together");
+	} else if (fw_slice_is(word, "min-ttl")) {
+		note(parser, fw_pfr_hops_raised);
+	}
+}
+
+static void look_at_option(
+	struct fw_pfr_parser *parser, struct fw_slice before, struct fw_slice word) {
+	look_at_limit(parser, before, word);
+	look_at_reassembly(parser, before, word);
+}
+
 /* What is no business of ours: it decides about no packet. */
 static bool is_harmless(struct fw_slice option) {
 	static const char *const names[] = {"limit", "ruleset-optimization", "loginterface",
@@ -380,9 +436,9 @@ static void set_statement(struct fw_pfr_parser *parser) {
 		parser->bound = parser->defaults.bound;
 	} else if (fw_slice_is(option, "timeout") || fw_slice_is(option, "optimization")) {
 		parser->timeouts = true;
-		skip_statement(parser);
+		skip_looking(parser, option, look_at_timeout);
 	} else if (is_harmless(option)) {
-		skip_statement(parser);
+		skip_looking(parser, option, look_at_option);
 	} else {
 		fw_pfr_fail(parser, "an option that is not known here");
 	}
@@ -424,7 +480,7 @@ static void statement(struct fw_pfr_parser *parser) {
 	bool bare = first.kind == FW_PFR_WORD;
 
 	if (bare && decides_nothing(parser, first.text) && parser->depth == 0) {
-		skip_statement(parser);
+		skip_looking(parser, FW_SLICE(""), look_at_reassembly);
 		return;
 	}
 	fw_pfr_advance(parser);
@@ -464,7 +520,7 @@ void fw_pfr_statements(struct fw_pfr_parser *parser) {
 			fw_pfr_fail_at(parser, "a line that pf.conf's grammar does not have, at");
 		}
 		if (parser->failed) {
-			skip_statement(parser);
+			skip_looking(parser, FW_SLICE(""), NULL);
 			/* A brace that closes nothing is behind us, or it would be met for ever. */
 			if (parser->token.kind != FW_PFR_NEWLINE && parser->depth == 0) {
 				fw_pfr_advance(parser);

@@ -129,12 +129,16 @@ static bool read_received_on(struct fw_pfr_parser *parser, struct fw_pfr_rule *r
 	return true;
 }
 
-/* `set prio 5`, `set (prio 5, tos 3)`, `scrub (no-df)`, `queue std`, `label "x"`: no verdicts. */
-static bool skip_argument(struct fw_pfr_parser *parser) {
+/* `set prio 5`, `set (prio 5, tos 3)`, `scrub (no-df)`, `queue std`, `label "x"`: no verdicts. But
+ * neighbours tell each other by a hop limit of 255. */
+static bool skip_argument(struct fw_pfr_parser *parser, const struct fw_pfr_rule *rule) {
 	if (fw_pfr_accept(parser, "(")) {
 		while (!parser->failed && !fw_pfr_accept(parser, ")")) {
 			if (fw_pfr_at_end(parser)) {
 				return fw_pfr_fail(parser, "a parenthesis without an end");
+			}
+			if (fw_pfr_at(parser, "min-ttl") && rule->direction != FW_PFR_OUT) {
+				fw_pfr_unknown(&parser->notes, parser->place, fw_pfr_hops_raised);
 			}
 			fw_pfr_advance(parser);
 		}
@@ -147,16 +151,16 @@ static bool skip_argument(struct fw_pfr_parser *parser) {
 	return !parser->failed;
 }
 
-static bool read_set(struct fw_pfr_parser *parser) {
+static bool read_set(struct fw_pfr_parser *parser, const struct fw_pfr_rule *rule) {
 	if (fw_pfr_at(parser, "(")) {
-		return skip_argument(parser);
+		return skip_argument(parser, rule);
 	}
 	bool known = fw_pfr_accept(parser, "prio") || fw_pfr_accept(parser, "tos") ||
 		     fw_pfr_accept(parser, "queue");
 	if (!known) {
 		return fw_pfr_fail_at(parser, "what a rule sets");
 	}
-	return skip_argument(parser);
+	return skip_argument(parser, rule);
 }
 
 static bool read_option(struct fw_pfr_parser *parser, struct fw_pfr_rule *rule) {
@@ -211,11 +215,11 @@ static bool read_option(struct fw_pfr_parser *parser, struct fw_pfr_rule *rule) 
 		return fw_pfr_redirect(parser, rule, source);
 	}
 	if (fw_pfr_accept(parser, "set")) {
-		return read_set(parser);
+		return read_set(parser, rule);
 	}
 	if (fw_pfr_accept(parser, "label") || fw_pfr_accept(parser, "ridentifier") ||
 		fw_pfr_accept(parser, "queue") || fw_pfr_accept(parser, "scrub")) {
-		return skip_argument(parser);
+		return skip_argument(parser, rule);
 	}
 	return fw_pfr_fail_at(parser, "the option");
 }
@@ -421,7 +425,7 @@ static void read_block(struct fw_pfr_parser *parser, struct fw_pfr_rule *rule) {
 		if (fw_pfr_accept(parser, returns[i])) {
 			rule->returns = true;
 			if (fw_pfr_at(parser, "(")) {
-				skip_argument(parser);
+				skip_argument(parser, rule);
 			}
 			return;
 		}
@@ -563,7 +567,7 @@ static void antispoof(struct fw_pfr_parser *parser) {
 	}
 	read_family(parser, &rule);
 	if (fw_pfr_accept(parser, "label")) {
-		skip_argument(parser);
+		skip_argument(parser, &rule);
 	}
 	rule.source = (struct fw_pfr_side){.items = networks, .count = FW_LENGTH(networks)};
 	rule.interfaces = &others;

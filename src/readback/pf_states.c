@@ -58,6 +58,9 @@ static bool read_state_timeout(
 		return false;
 	}
 	bounds->timeouts[index] = (uint32_t)seconds;
+	if (fw_pfr_is_hasty(index, (uint32_t)seconds)) {
+		fw_pfr_unknown(&parser->notes, parser->place, fw_pfr_forgotten);
+	}
 	return true;
 }
 

@@ -391,6 +391,15 @@ static const struct {
 	{"rdr on em0 proto tcp to port 80 -> 10.0.0.1\n", "pf.conf:1", "statement"},
 	{"set no-such-thing\n", "pf.conf:1", "option"},
 	{"set timeout tcp.first 1\npass in keep state (max 5)\n", "pf.conf:2", "timeouts"},
+	{"match in all scrub (no-df min-ttl 255)\n", "pf.conf:1", "hop limit that is raised"},
+	{"pass scrub (min-ttl 2)\n", "pf.conf:1", "hop limit that is raised"},
+	{"set reassemble no\n", "pf.conf:1", "not put together"},
+	{"set limit states 10\n", "pf.conf:1", "few states"},
+	{"pass\nset limit { frags 1, states 10 }\n", "pf.conf:2", "few states"},
+	{"pass in keep state (tcp.established 1)\n", "pf.conf:1", "forgotten too soon"},
+	{"set timeout { tcp.first 60, tcp.established 1 }\n", "pf.conf:1", "forgotten too soon"},
+	{"set timeout udp.multiple 1\n", "pf.conf:1", "forgotten too soon"},
+	{"set state-defaults tcp.established 1\n", "pf.conf:1", "forgotten too soon"},
 };
 
 START_TEST(what_is_not_understood_is_unknown) {
@@ -417,6 +426,8 @@ static const char *const harmless[] = {
 	"set optimization aggressive\nset loginterface em0\nset skip on { lo0 em1 }\nset debug "
 	"err\n",
 	"queue std on em0 bandwidth 100M\n",
+	"match out all scrub (min-ttl 64)\nset timeout { tcp.established 600, icmp.first 1 }\n",
+	"set reassemble yes no-df\nset limit { frags 10, states 20000 }\n",
 	"match in all scrub (no-df random-id max-mss 1440) set (prio 5, tos 3)\n",
 	"pass log (all, to pflog1) quick on lo0 label \"a \\\"b\\\"\" set prio 6\n",
 	"antispoof log quick for lo0 label \"lo\"\n",
