@@ -372,6 +372,7 @@ static void read_rule(struct reader *reader, size_t from, uint32_t chain, bool i
 		return;
 	}
 	set_target(reader, &rule);
+	rule.refused_in = parse->refused_in;
 	if (parse->limited) {
 		struct fw_ipt_rate *rate = FW_ARENA_NEW(reader->arena, struct fw_ipt_rate);
 		*rate = parse->rate;
@@ -424,7 +425,7 @@ static enum command find_command(struct fw_slice word) {
 }
 
 static bool is_number(struct fw_slice word, uint64_t *out) {
-	return fw_slice_to_uint(word, UINT32_MAX, out);
+	return fw_ipt_decimal(word, UINT32_MAX, out);
 }
 
 /* All chains of the table, or one. */
@@ -550,8 +551,8 @@ static bool are_counters(struct fw_slice word) {
 	}
 	bytes = (struct fw_slice){word.data + 1, word.length - 2};
 	packets = fw_slice_cut(&bytes, ':');
-	return fw_slice_to_uint(packets, UINT64_MAX, &number) &&
-	       fw_slice_to_uint(bytes, UINT64_MAX, &number);
+	return fw_ipt_decimal(packets, UINT64_MAX, &number) &&
+	       fw_ipt_decimal(bytes, UINT64_MAX, &number);
 }
 
 /* Rules alone may stand behind blanks. */
@@ -699,20 +700,36 @@ static void check_filled(struct reader *reader, struct fw_ipt_rule *rule) {
 	}
 }
 
+/* With such a rule no file is loaded at all, so that it is none; in a kernel it matters if packets
+ * come to it. */
+static void refuse(void *context, struct fw_ipt_rule *rule, const char *what) {
+	struct reader *reader = context;
+
+	if (reader->parse.file) {
+		note_at(reader, what, rule->line, rule->start, rule->end);
+		rule->action = FW_RB_CONTINUE;
+		rule->unknown = NULL;
+	} else {
+		rule->unknown = what;
+	}
+}
+
 /* A call of what is no chain that was there before. A kernel's is of a module that is not known. */
 static void check_call(struct reader *reader, struct fw_ipt_rule *rule) {
 	const struct fw_ipt_chain *chain = &reader->chains.items[rule->chain];
 
 	if (!chain->declared || chain->base != FW_IPT_NO_BASE || chain->line > rule->line) {
-		rule->unknown = fw_ipt_describe(&reader->pool, "the target", fw_slice(chain->name));
-		if (reader->parse.file) {
-			note_at(reader, rule->unknown, rule->line, rule->start, rule->end);
-		}
+		refuse(reader, rule,
+			fw_ipt_describe(&reader->pool, "the target", fw_slice(chain->name)));
 	}
 }
 
-/* Calls of chains that are missing, and changes that nothing asks about. */
+/* Calls of chains that are missing, changes that nothing asks about, and what only the whole of the
+ * rules tells. */
 static void check_rules(struct reader *reader) {
+	struct fw_ipt_checked all = {&reader->pool, reader->chains.items, reader->chains.count,
+		reader->rules.items, reader->rules.count};
+
 	for (size_t i = 0; i < reader->rules.count; i++) {
 		struct fw_ipt_rule *rule = &reader->rules.items[i];
 		if (rule->unknown == fw_ipt_hops_changed && !reader->text->asks_hop_limit) {
@@ -723,6 +740,10 @@ static void check_rules(struct reader *reader) {
 			check_call(reader, rule);
 		}
 	}
+	if (reader->parse.file) {
+		fw_ipt_check_bases(&all, refuse, reader);
+	}
+	fw_ipt_check_buckets(&all);
 }
 
 /* The first rules that ask for types of addresses, if any decide by them. */
@@ -778,7 +799,7 @@ static void reader_fini(struct reader *reader) {
 static void read_sets(struct reader *reader, const struct fw_source *source) {
 	struct fw_ipt_sets *sets = FW_ARENA_NEW(reader->arena, struct fw_ipt_sets);
 
-	fw_ipt_sets_read(reader->arena, &reader->pool, source, sets);
+	fw_ipt_sets_read(reader->arena, &reader->pool, reader->parse.file, source, sets);
 	if (sets->unknown != NULL) {
 		struct fw_place place = fw_ipt_place(reader->arena, source, sets->line, 0, 0);
 		FW_VEC_ADD(&reader->unknowns,

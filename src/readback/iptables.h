@@ -81,6 +81,7 @@ struct fw_ipt_rule {
 	uint32_t line;	     /* from 1 */
 	uint32_t start, end; /* in the source */
 	uint32_t next;	     /* in its chain, or FW_IPT_NO_RULE */
+	uint32_t refused_in; /* bits of chains that the kernel calls, where it does not take it */
 };
 
 /* ---- tables ---- */
@@ -161,6 +162,11 @@ bool fw_ipt_split(
 
 /* ---- values: iptables_values.c; all false where it is none ---- */
 
+/**
+ * A decimal number. One that begins with a needless 0 is none: to some of the tools it is octal, to
+ * some decimal, to some wrong, and none of them prints it.
+ */
+bool fw_ipt_decimal(struct fw_slice text, uint64_t max, uint64_t *out);
 /** An address, also with a prefix length or a mask of leading ones; host bits don't count. */
 bool fw_ipt_address(enum fw_family family, struct fw_slice text, struct fw_range *out);
 /** An address, or two with a hyphen. */
@@ -213,9 +219,9 @@ struct fw_ipt_tracking {
 struct fw_ipt_limit {
 	struct fw_rate rate;
 	bool over;
-	struct fw_slice name; /* of a hashlimit's table */
-	bool per_port;	      /* a bucket for each destination port, too */
-	uint32_t expires;     /* when a table forgets a bucket, in milliseconds; 0: not told */
+	struct fw_slice name;	    /* of a hashlimit's table */
+	uint32_t size, max, expire; /* of that; 0: as usual */
+	bool per_port;		    /* a bucket for each destination port, too */
 	const char *unknown;
 };
 
@@ -278,7 +284,9 @@ struct fw_ipt_match {
 	void (*take)(struct fw_ipt_parse *parse, struct fw_ipt_instance *instance,
 		const struct fw_ipt_value *value);
 	void (*finish)(struct fw_ipt_parse *parse, struct fw_ipt_instance *instance); /* or NULL */
-	bool needs; /* at least one of its options */
+	bool needs;	/* at least one of its options */
+	unsigned bases; /* bits of chains that the kernel takes it in, or in one that those call;
+			   0: all */
 };
 
 enum fw_ipt_effect {
@@ -300,6 +308,7 @@ struct fw_ipt_target {
 	bool source, own; /* of one that translates: the source, and to an own address */
 	bool needs;	  /* at least one of its options */
 	unsigned tables;  /* bits of those that may have it; 0: all */
+	unsigned bases;	  /* as of a match */
 };
 
 enum { FW_IPT_INSTANCES_MAX = 32 };
@@ -325,8 +334,9 @@ struct fw_ipt_parse {
 	const char *opaque;  /* a match that is not known: what follows it does not count */
 	uint64_t seen;	     /* options that every rule has, by their numbers */
 	uint64_t target_seen;
-	bool other_family; /* -4 or -6 */
-	int protocol;	   /* asked for and not inverted; else -1 */
+	bool other_family;   /* -4 or -6 */
+	int protocol;	     /* asked for and not inverted; else -1 */
+	uint32_t refused_in; /* as of a rule */
 	FW_VEC(struct fw_ipt_cond) conds;
 	FW_VEC(struct fw_ipt_doubt) doubts; /* beside them */
 	FW_VEC(struct fw_ipt_side) sources, destinations;
@@ -395,6 +405,22 @@ const struct fw_ipt_match *fw_ipt_known_find(enum fw_family family, struct fw_sl
  * none of them. */
 const struct fw_ipt_match *fw_ipt_doubtful_find(enum fw_family family, struct fw_slice name);
 
+/* ---- rules and the chains that they are in: iptables_check.c ---- */
+
+struct fw_ipt_checked {
+	struct fw_ipt_pool *pool;
+	const struct fw_ipt_chain *chains;
+	size_t chain_count;
+	struct fw_ipt_rule *rules;
+	size_t rule_count;
+};
+
+/** Tells of rules that the kernel does not take where they are called from. */
+void fw_ipt_check_bases(const struct fw_ipt_checked *all,
+	void (*refuse)(void *context, struct fw_ipt_rule *rule, const char *what), void *context);
+/** Rules that take of a bucket which others decide by, and do not accept, are unknowns then. */
+void fw_ipt_check_buckets(const struct fw_ipt_checked *all);
+
 /* ---- ipset: iptables_sets.c, iptables_members.c ---- */
 
 enum fw_ipt_part { FW_IPT_NO_PART, FW_IPT_ADDRESS, FW_IPT_PORT };
@@ -408,12 +434,15 @@ struct fw_ipt_member {
 };
 
 struct fw_ipt_set {
+	const char *type;      /* "hash:net,port" */
 	enum fw_family family; /* FW_FAMILY_NONE: of ports alone, or a list */
 	bool list, excludes;   /* excludes: some are nomatch */
 	enum fw_ipt_part parts[FW_IPT_PARTS_MAX];
+	bool nets[FW_IPT_PARTS_MAX]; /* of addresses: a part is a network, not each of them */
 	size_t part_count;
 	unsigned netmask;
 	const char *unknown; /* or NULL */
+	const char *fading;  /* what is said of members that go away by themselves; NULL: none do */
 	const struct fw_ipt_member *members;
 	size_t member_count;
 };
@@ -431,14 +460,18 @@ struct fw_ipt_sets {
 	const struct fw_source *source;
 };
 
-/** Reads what ipset save prints, and other commands of `ipset restore`. */
-void fw_ipt_sets_read(struct fw_arena *arena, struct fw_ipt_pool *pool,
+/** Reads what ipset save prints, and other commands of `ipset restore`. `file`: it is yet to be
+ * loaded, which what is wrong with it may prevent. */
+void fw_ipt_sets_read(struct fw_arena *arena, struct fw_ipt_pool *pool, bool file,
 	const struct fw_source *source, struct fw_ipt_sets *out);
 /** NULL: there is none. */
 const struct fw_ipt_set *fw_ipt_sets_find(const struct fw_ipt_sets *sets, const char *name);
 /** What is not understood of a set or the sets that it lists, or NULL. */
 const char *fw_ipt_set_unknown(const struct fw_ipt_sets *sets, const struct fw_ipt_set *set);
-/** Packets that are in a set by the ends that a match names; bits of `ends`: a destination's. */
+/** Whether it is known what may be in a set, be it that some of it goes away. */
+bool fw_ipt_set_is_bounded(const struct fw_ipt_sets *sets, const struct fw_ipt_set *set);
+/** Packets that are at most in a set by the ends that a match names; bits of `ends`: a
+ * destination's. */
 fw_space fw_ipt_set_space(struct fw_spaces *spaces, const struct fw_ipt_sets *sets,
 	const struct fw_ipt_set *set, enum fw_family family, unsigned ends, size_t end_count);
 

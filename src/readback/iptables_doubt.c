@@ -144,8 +144,7 @@ static void take_length(struct fw_ipt_parse *parse, struct fw_ipt_instance *inst
 
 static const struct fw_ipt_option length_options[] = {{"length", 1, 1}};
 
-/* ---- rt and frag: headers that no packet here has, so that they don't match, negated or not ----
- */
+/* ---- frag: a header that no packet here has, so that it doesn't match, negated or not ---- */
 
 static void take_header(struct fw_ipt_parse *parse, struct fw_ipt_instance *instance,
 	const struct fw_ipt_value *value) {
@@ -158,15 +157,6 @@ static void finish_header(struct fw_ipt_parse *parse, struct fw_ipt_instance *in
 	(void)instance;
 	fw_ipt_ask(parse, (struct fw_ipt_cond){.kind = FW_IPT_NEVER});
 }
-
-static const struct fw_ipt_option rt_options[] = {
-	{"rt-type", 1, 1},
-	{"rt-segsleft", 1, 1},
-	{"rt-len", 1, 1},
-	{"rt-0-res", 1, 0},
-	{"rt-0-addrs", 1, 1},
-	{"rt-0-not-strict", 1, 0},
-};
 
 static const struct fw_ipt_option frag_options[] = {
 	{"fragid", 1, 1},
@@ -181,13 +171,15 @@ static const struct fw_ipt_option frag_options[] = {
 
 #define OPTIONS(table) (table), FW_LENGTH(table)
 
+enum { SENT = 1U << FW_IPT_OUTPUT | 1U << FW_IPT_POSTROUTING };
+
 static const struct fw_ipt_match matches[] = {
-	{"owner", FW_FAMILY_NONE, OPTIONS(owner_options), take_owner, NULL, true},
+	{"owner", FW_FAMILY_NONE, OPTIONS(owner_options), take_owner, NULL, true, SENT},
 	{"physdev", FW_FAMILY_NONE, OPTIONS(physdev_options), take_physdev, NULL, true},
-	{"rpfilter", FW_FAMILY_NONE, OPTIONS(rpfilter_options), take_rpfilter, finish_rpfilter},
+	{"rpfilter", FW_FAMILY_NONE, OPTIONS(rpfilter_options), take_rpfilter, finish_rpfilter,
+		false, 1U << FW_IPT_PREROUTING},
 	{"recent", FW_FAMILY_NONE, OPTIONS(recent_options), take_recent, NULL},
 	{"length", FW_FAMILY_NONE, OPTIONS(length_options), take_length, NULL, true},
-	{"rt", FW_IPV6, OPTIONS(rt_options), take_header, finish_header},
 	{"frag", FW_IPV6, OPTIONS(frag_options), take_header, finish_header},
 };
 

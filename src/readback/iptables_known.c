@@ -117,6 +117,16 @@ static const struct fw_ipt_option connlabel_options[] = {
 	{"set", FREE, 0},
 };
 
+/* Whoever sends a packet chooses the headers in front of its TCP. */
+static const struct fw_ipt_option rt_options[] = {
+	{"rt-type", FREE, 1, FW_IPT_NUMBER},
+	{"rt-segsleft", FREE, 1, FW_IPT_SPAN},
+	{"rt-len", FREE, 1, FW_IPT_NUMBER},
+	{"rt-0-res", FREE, 0},
+	{"rt-0-addrs", FREE, 1},
+	{"rt-0-not-strict", FREE, 0},
+};
+
 static void take(struct fw_ipt_parse *parse, struct fw_ipt_instance *instance,
 	const struct fw_ipt_value *value) {
 	(void)parse;
@@ -140,7 +150,7 @@ static void finish(struct fw_ipt_parse *parse, struct fw_ipt_instance *instance)
 }
 
 #define KNOWN(name, family, table)                                                                 \
-	{ (name), (family), (table), FW_LENGTH(table), take, finish, false }
+	{ (name), (family), (table), FW_LENGTH(table), take, finish, false, 0 }
 
 static const struct fw_ipt_match matches[] = {
 	KNOWN("string", FW_FAMILY_NONE, string_options),
@@ -166,6 +176,7 @@ static const struct fw_ipt_match matches[] = {
 	KNOWN("esp", FW_FAMILY_NONE, spi_options),
 	KNOWN("cgroup", FW_FAMILY_NONE, cgroup_options),
 	KNOWN("tcpmss", FW_FAMILY_NONE, tcpmss_options),
+	KNOWN("rt", FW_IPV6, rt_options),
 };
 
 const struct fw_ipt_match *fw_ipt_known_find(enum fw_family family, struct fw_slice name) {

@@ -17,13 +17,20 @@ enum {
 	OPTION_MODE,
 	OPTION_MASK,
 	OPTION_NAME,
-	OPTION_TABLE, /* its size, and how often it is looked through */
+	OPTION_SIZE,
+	OPTION_MAX,
 	OPTION_EXPIRE,
+	OPTION_SWEEP, /* how often it is looked for what is old */
 	NOT_UNDERSTOOD,
 };
 
 /* What iptables takes for granted. */
 enum { BURST = 5, COUNT_AN_HOUR = 3 };
+
+enum {
+	SLOT = 8,
+	SOURCES_MIN = 65535, /* that a table has room for; else it is said */
+};
 
 static void begin(struct fw_ipt_limit *limit) {
 	if (limit->rate.burst == 0) {
@@ -47,22 +54,11 @@ static void take_burst(
 	struct fw_ipt_parse *parse, struct fw_ipt_limit *limit, const struct fw_ipt_value *value) {
 	uint64_t burst;
 
-	if (!fw_slice_to_uint(value->text, UINT32_MAX, &burst) || burst == 0) {
+	if (!fw_ipt_decimal(value->text, UINT32_MAX, &burst) || burst == 0) {
 		fw_ipt_wrong_value(parse, "the burst", value->text);
 		return;
 	}
 	limit->rate.burst = (uint32_t)burst;
-}
-
-static void take_expire(
-	struct fw_ipt_parse *parse, struct fw_ipt_limit *limit, const struct fw_ipt_value *value) {
-	uint64_t expires;
-
-	if (!fw_slice_to_uint(value->text, UINT32_MAX, &expires) || expires == 0) {
-		fw_ipt_wrong_value(parse, "the age", value->text);
-		return;
-	}
-	limit->expires = (uint32_t)expires;
 }
 
 static void take_mode(
@@ -81,6 +77,21 @@ static void take_mode(
 		} else {
 			fw_ipt_wrong_value(parse, "the hashlimit mode", value->text);
 		}
+	}
+}
+
+static void take_table(
+	struct fw_ipt_parse *parse, struct fw_ipt_limit *limit, const struct fw_ipt_value *value) {
+	uint64_t number;
+
+	if (!fw_ipt_decimal(value->text, UINT32_MAX, &number)) {
+		fw_ipt_wrong_value(parse, "the value", value->text);
+	} else if (value->option == OPTION_EXPIRE) {
+		limit->expire = (uint32_t)number;
+	} else if (value->option == OPTION_MAX) {
+		limit->max = (uint32_t)number;
+	} else {
+		limit->size = (uint32_t)number;
 	}
 }
 
@@ -109,14 +120,34 @@ static void take(struct fw_ipt_parse *parse, struct fw_ipt_instance *instance,
 	case OPTION_NAME:
 		limit->name = value->text;
 		break;
-	case OPTION_TABLE:
-		break;
+	case OPTION_SIZE:
+	case OPTION_MAX:
 	case OPTION_EXPIRE:
-		take_expire(parse, limit, value);
+		take_table(parse, limit, value);
+		break;
+	case OPTION_SWEEP:
 		break;
 	default:
 		limit->unknown = fw_ipt_describe(parse->pool, "the option", fw_slice(value->name));
 	}
+}
+
+/* A bucket that nobody asked for in so many milliseconds is a new one, which is full; without a
+ * word, in the unit of its rate. */
+static bool forgets(const struct fw_ipt_limit *limit) {
+	const struct fw_rate unit = {.count = 1, .unit = limit->rate.unit, .burst = 1};
+	uint64_t expire = limit->expire != 0 ? limit->expire : fw_rb_refill(&unit);
+
+	return expire < fw_rb_refill(&limit->rate);
+}
+
+/* In a table that is full there is no bucket for more sources: they are dropped. The kernel's own
+ * choice has eight to a slot. */
+static bool overflows(const struct fw_ipt_limit *limit) {
+	uint64_t entries = limit->max != 0 ? limit->max : (uint64_t)limit->size * SLOT;
+
+	entries = entries < limit->size ? limit->size : entries;
+	return limit->rate.per_source && entries != 0 && entries < SOURCES_MIN;
 }
 
 /* The one port that a rule asks for, so that a bucket for each port is one; or NULL. */
@@ -151,7 +182,8 @@ static void share_table(struct fw_ipt_parse *parse, const struct fw_ipt_limit *l
 	const struct fw_interval *port) {
 	struct fw_ipt_number *table = table_number(parse, limit->name, NULL);
 	uint32_t rate[] = {limit->rate.count, limit->rate.unit, limit->rate.burst,
-		limit->rate.per_source, limit->over, limit->per_port, limit->expires};
+		limit->rate.per_source, limit->over, limit->per_port, limit->expire, limit->size,
+		limit->max};
 	struct fw_slice bytes = {(const char *)rate, sizeof(rate)};
 	size_t own = fw_ipt_intern_number(parse->pool, bytes)->number;
 
@@ -162,23 +194,18 @@ static void share_table(struct fw_ipt_parse *parse, const struct fw_ipt_limit *l
 	parse->rate.bucket = table_number(parse, limit->name, port)->number;
 }
 
-/* Where it is not told, buckets are forgotten after the unit of their rate. */
-static uint64_t age_of(const struct fw_ipt_limit *limit) {
-	struct fw_rate unit = {.count = 1, .unit = limit->rate.unit, .burst = 1};
-
-	return limit->expires != 0 ? limit->expires : fw_rb_refill(&unit);
-}
-
 static void finish(struct fw_ipt_parse *parse, struct fw_ipt_instance *instance) {
 	struct fw_ipt_limit *limit = &instance->limit;
 	const struct fw_interval *port = limit->per_port ? one_port(parse) : NULL;
 
 	begin(limit);
-	if (limit->name.length != 0 && age_of(limit) < fw_rb_refill(&limit->rate)) {
-		limit->unknown = "a table of hashlimit that forgets buckets before they are full";
-	}
 	if (limit->per_port && port == NULL) {
 		limit->unknown = "a limit for each port";
+	}
+	if (limit->unknown == NULL && limit->name.length != 0) {
+		limit->unknown = forgets(limit) ? "buckets that are forgotten before they are full"
+				 : overflows(limit) ? "a table of few buckets"
+						    : NULL;
 	}
 	if (parse->limited) {
 		fw_ipt_ask_unknown(parse, "two limits");
@@ -206,10 +233,10 @@ static const struct fw_ipt_option hashlimit_options[] = {
 	{"hashlimit-mode", OPTION_MODE, 1},
 	{"hashlimit-srcmask", OPTION_MASK, 1},
 	{"hashlimit-name", OPTION_NAME, 1},
-	{"hashlimit-htable-size", OPTION_TABLE, 1},
-	{"hashlimit-htable-max", OPTION_TABLE, 1},
+	{"hashlimit-htable-size", OPTION_SIZE, 1},
+	{"hashlimit-htable-max", OPTION_MAX, 1},
 	{"hashlimit-htable-expire", OPTION_EXPIRE, 1},
-	{"hashlimit-htable-gcinterval", OPTION_TABLE, 1},
+	{"hashlimit-htable-gcinterval", OPTION_SWEEP, 1, FW_IPT_NUMBER},
 	{"hashlimit-dstmask", NOT_UNDERSTOOD, 1},
 	{"hashlimit-rate-match", NOT_UNDERSTOOD, 0},
 	{"hashlimit-rate-interval", NOT_UNDERSTOOD, 1},

@@ -86,7 +86,7 @@ static fw_space set_space(const struct fw_ipt_lowering *lowering, const struct f
 	const struct fw_ipt_sets *sets = lowering->text->sets;
 	const struct fw_ipt_set *set = sets == NULL ? NULL : fw_ipt_sets_find(sets, cond->data);
 
-	if (set == NULL || fw_ipt_set_unknown(sets, set) != NULL) {
+	if (set == NULL || !fw_ipt_set_is_bounded(sets, set)) {
 		return FW_SPACE_ALL;
 	}
 	return fw_ipt_set_space(lowering->spaces, sets, set, lowering->text->family,
@@ -129,8 +129,8 @@ static fw_space cond_space(const struct fw_ipt_lowering *lowering, const struct 
 	return FW_SPACE_ALL;
 }
 
-/* Whether all that a condition says is in its set; else it is more than what it holds for. */
-static bool is_exact(const struct fw_ipt_lowering *lowering, const struct fw_ipt_cond *cond) {
+/* Whether a condition holds for nothing beyond its set. */
+static bool is_within_set(const struct fw_ipt_lowering *lowering, const struct fw_ipt_cond *cond) {
 	const struct fw_ipt_sets *sets = lowering->text->sets;
 	const struct fw_ipt_set *set;
 
@@ -140,7 +140,8 @@ static bool is_exact(const struct fw_ipt_lowering *lowering, const struct fw_ipt
 		return false;
 	case FW_IPT_SET:
 		set = sets == NULL ? NULL : fw_ipt_sets_find(sets, cond->data);
-		return set != NULL && fw_ipt_set_unknown(sets, set) == NULL;
+		return set != NULL && (cond->inverted != 0 ? fw_ipt_set_unknown(sets, set) == NULL
+							   : fw_ipt_set_is_bounded(sets, set));
 	default:
 		return true;
 	}
@@ -155,7 +156,7 @@ fw_space fw_ipt_guard_space(struct fw_ipt_lowering *lowering, const struct fw_ip
 	}
 	for (size_t i = guard->count; i > 0; i--) {
 		const struct fw_ipt_cond *cond = &guard->conds[i - 1];
-		if (!is_exact(lowering, cond)) {
+		if (!is_within_set(lowering, cond)) {
 			continue;
 		}
 		fw_space one = cond_space(lowering, cond);

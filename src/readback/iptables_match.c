@@ -341,7 +341,7 @@ static void take_hl(struct fw_ipt_parse *parse, struct fw_ipt_instance *instance
 	uint64_t number, low = 0, high = UINT8_MAX;
 
 	(void)instance;
-	if (!fw_slice_to_uint(value->text, UINT8_MAX, &number)) {
+	if (!fw_ipt_decimal(value->text, UINT8_MAX, &number)) {
 		fw_ipt_wrong_value(parse, "the hop limit", value->text);
 		return;
 	}

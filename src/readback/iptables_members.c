@@ -289,20 +289,36 @@ static fw_space build(const struct builder *builder) {
 
 /* ---- lists of sets ---- */
 
-const char *fw_ipt_set_unknown(const struct fw_ipt_sets *sets, const struct fw_ipt_set *set) {
-	if (set->unknown != NULL || (set->excludes && (set->part_count != 1 || set->list))) {
-		return set->unknown != NULL ? set->unknown : "a member that is excluded";
+/* What is not understood of a set by itself. Where an excluded member goes away, more is in it. */
+static const char *own_unknown(const struct fw_ipt_set *set, bool fading) {
+	if (set->unknown != NULL) {
+		return set->unknown;
 	}
-	for (size_t i = 0; set->list && i < set->member_count; i++) {
+	if (set->excludes && (set->part_count != 1 || set->list)) {
+		return "a member that is excluded";
+	}
+	return fading || set->excludes ? set->fading : NULL;
+}
+
+static const char *find_unknown(
+	const struct fw_ipt_sets *sets, const struct fw_ipt_set *set, bool fading) {
+	const char *unknown = own_unknown(set, fading);
+
+	for (size_t i = 0; set->list && unknown == NULL && i < set->member_count; i++) {
 		const struct fw_ipt_set *member = fw_ipt_sets_find(sets, set->members[i].set);
-		if (member == NULL || member->list) {
-			return "a list of sets with a set that is missing";
-		}
-		if (fw_ipt_set_unknown(sets, member) != NULL) {
-			return fw_ipt_set_unknown(sets, member);
-		}
+		unknown = member == NULL || member->list
+				  ? "a list of sets with a set that is missing"
+				  : own_unknown(member, fading);
 	}
-	return NULL;
+	return unknown;
+}
+
+const char *fw_ipt_set_unknown(const struct fw_ipt_sets *sets, const struct fw_ipt_set *set) {
+	return find_unknown(sets, set, true);
+}
+
+bool fw_ipt_set_is_bounded(const struct fw_ipt_sets *sets, const struct fw_ipt_set *set) {
+	return find_unknown(sets, set, false) == NULL;
 }
 
 static fw_space list_space(struct fw_spaces *spaces, const struct fw_ipt_sets *sets,

@@ -151,6 +151,10 @@ void fw_ipt_ask_interval(struct fw_ipt_parse *parse, enum fw_var var, struct fw_
 
 /* ---- matches ---- */
 
+static void narrow_bases(struct fw_ipt_parse *parse, unsigned bases) {
+	parse->refused_in |= bases != 0 ? ~bases : 0;
+}
+
 static struct fw_ipt_instance *add_instance(
 	struct fw_ipt_parse *parse, const struct fw_ipt_match *match) {
 	if (parse->instance_count == FW_IPT_INSTANCES_MAX) {
@@ -159,6 +163,7 @@ static struct fw_ipt_instance *add_instance(
 	}
 	struct fw_ipt_instance *instance = &parse->instances[parse->instance_count++];
 	*instance = (struct fw_ipt_instance){.match = match};
+	narrow_bases(parse, match->bases);
 	return instance;
 }
 
@@ -287,8 +292,11 @@ static void take_target(struct fw_ipt_parse *parse, const struct fw_ipt_value *v
 	}
 	if (parse->target == NULL) {
 		parse->chain = fw_ipt_intern_text(parse->pool, value->text);
-	} else if (parse->file && parse->target->tables != 0 &&
-		   (parse->target->tables >> parse->table & 1) == 0) {
+		return;
+	}
+	narrow_bases(parse, parse->target->bases);
+	if (parse->file && parse->target->tables != 0 &&
+		(parse->target->tables >> parse->table & 1) == 0) {
 		fw_ipt_wrong_value(parse, "outside of its table: the target", value->text);
 	} else if (parse->target->effect == FW_IPT_OPAQUE) {
 		parse->refusal = fw_ipt_describe(parse->pool, "the target", value->text);
@@ -317,7 +325,9 @@ static void take_base(struct fw_ipt_parse *parse, const struct fw_ipt_value *val
 		break;
 	case OPTION_FRAGMENT:
 		/* No packet that there is a model of is a later fragment. */
-		if (!value->inverted) {
+		if (parse->family == FW_IPV6) {
+			fw_ipt_wrong(parse, "the option '-f'");
+		} else if (!value->inverted) {
 			fw_ipt_ask(parse, (struct fw_ipt_cond){.kind = FW_IPT_NEVER});
 		}
 		break;

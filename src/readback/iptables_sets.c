@@ -18,6 +18,14 @@
 struct draft {
 	struct fw_ipt_set set;
 	FW_VEC(struct fw_ipt_member) members;
+	bool times, fades;   /* members may have a time to stay; some of them do have one */
+	uint64_t usual_time; /* of members that do not say theirs; 0: for ever */
+	uint64_t elements, elements_max;
+};
+
+enum {
+	ELEMENTS_MAX = 65536, /* of a hash that does not say it */
+	MANY = 1 << 30,	      /* elements of one member */
 };
 
 struct entry {
@@ -31,6 +39,7 @@ struct reader {
 	struct fw_ipt_pool *pool;
 	struct entry *entries;
 	struct fw_ipt_sets *sets;
+	bool file;
 	uint32_t line;
 };
 
@@ -87,6 +96,11 @@ static void seal(struct reader *reader) {
 		}
 		draft->set.members = members;
 		draft->set.member_count = draft->members.count;
+		if (draft->fades) {
+			draft->set.fading = fw_ipt_describe(reader->pool,
+				"members that go away by themselves, of the set",
+				fw_slice(entry->name));
+		}
 		FW_VEC_FINI(&draft->members);
 		items[reader->sets->count++] = (struct fw_ipt_named){entry->name, &draft->set};
 		HASH_DEL(reader->entries, entry);
@@ -119,6 +133,7 @@ static bool add_part(struct fw_ipt_set *set, struct fw_slice name) {
 	if (part == FW_IPT_NO_PART || set->part_count == FW_IPT_PARTS_MAX) {
 		return false;
 	}
+	set->nets[set->part_count] = fw_slice_is(name, "net");
 	set->parts[set->part_count++] = part;
 	return true;
 }
@@ -129,6 +144,7 @@ static void read_type(struct reader *reader, struct fw_ipt_set *set, struct fw_s
 	struct fw_slice method = fw_slice_cut(&rest, ':');
 	bool known = rest.data != NULL;
 
+	set->type = fw_ipt_intern_text(reader->pool, type);
 	if (fw_slice_is(type, "list:set")) {
 		set->list = true;
 		return;
@@ -154,17 +170,43 @@ static bool is_one_of(struct fw_slice word, const char *const *names, size_t cou
 	return false;
 }
 
-static void read_set_option(struct reader *reader, struct fw_ipt_set *set, struct fw_slice word,
-	struct fw_slice value) {
+/* What says how a set is kept, and how long its members stay. */
+static bool read_keeping(struct draft *draft, struct fw_slice word, struct fw_slice value) {
+	static const char *const plain[] = {"hashsize", "size", "bucketsize", "probes", "resize"};
 	uint64_t number;
 
+	if (fw_slice_is(word, "range") || fw_slice_is(word, "initval")) {
+		return true;
+	}
+	if (!fw_ipt_decimal(value, UINT32_MAX, &number)) {
+		return false;
+	}
+	if (fw_slice_is(word, "timeout")) {
+		draft->times = true;
+		draft->usual_time = number;
+	} else if (fw_slice_is(word, "maxelem")) {
+		draft->elements_max = number;
+	} else {
+		return is_one_of(word, plain, FW_LENGTH(plain));
+	}
+	return true;
+}
+
+static void read_set_option(
+	struct reader *reader, struct draft *draft, struct fw_slice word, struct fw_slice value) {
+	struct fw_ipt_set *set = &draft->set;
+	uint64_t number;
+
+	if (read_keeping(draft, word, value)) {
+		return;
+	}
 	if (fw_slice_is(word, "family") && fw_slice_is(value, "inet")) {
 		return;
 	}
 	if (fw_slice_is(word, "family") && fw_slice_is(value, "inet6")) {
 		set->family = FW_IPV6;
 	} else if (fw_slice_is(word, "netmask") &&
-		   fw_slice_to_uint(value, set->family == FW_IPV6 ? 128 : 32, &number)) {
+		   fw_ipt_decimal(value, set->family == FW_IPV6 ? 128 : 32, &number)) {
 		set->netmask = (unsigned)number;
 	} else {
 		set_wrong(reader, set, "the option", word);
@@ -174,8 +216,6 @@ static void read_set_option(struct reader *reader, struct fw_ipt_set *set, struc
 static void read_create(struct reader *reader, const struct fw_ipt_word *words, size_t count) {
 	static const char *const plain[] = {
 		"counters", "comment", "skbinfo", "forceadd", "-exist", "-!"};
-	static const char *const valued[] = {"hashsize", "maxelem", "timeout", "range", "size",
-		"bucketsize", "initval", "probes", "resize"};
 
 	if (count < 3) {
 		wrong(reader, "the command", words[0].text);
@@ -188,14 +228,15 @@ static void read_create(struct reader *reader, const struct fw_ipt_word *words, 
 	struct fw_ipt_set *set = &draft->set;
 	put(reader, words[1].text, draft);
 	read_type(reader, set, words[2].text);
+	draft->elements_max = words[2].text.data[0] == 'h' ? ELEMENTS_MAX : UINT64_MAX;
 	for (size_t i = 3; i < count; i++) {
 		if (is_one_of(words[i].text, plain, FW_LENGTH(plain))) {
 			continue;
 		}
 		if (++i == count) {
 			set_wrong(reader, set, "the option", words[i - 1].text);
-		} else if (!is_one_of(words[i - 1].text, valued, FW_LENGTH(valued))) {
-			read_set_option(reader, set, words[i - 1].text, words[i].text);
+		} else {
+			read_set_option(reader, draft, words[i - 1].text, words[i].text);
 		}
 	}
 }
@@ -285,10 +326,50 @@ static bool read_member(struct reader *reader, const struct fw_ipt_set *set, str
 	return rest.data == NULL;
 }
 
-static void read_member_options(struct reader *reader, struct fw_ipt_set *set,
+/* How many elements the kernel makes of a member, at least, or many: networks are one each. */
+static uint64_t element_count(const struct fw_ipt_set *set, const struct fw_ipt_member *member) {
+	uint64_t count = 1;
+
+	for (size_t i = 0; i < set->part_count; i++) {
+		const struct fw_interval *part = &member->parts[i];
+		unsigned netmask = set->netmask != 0 ? 32 - set->netmask : 0;
+		uint64_t more = part->high.low - part->low.low;
+		if (set->parts[i] == FW_IPT_ADDRESS) {
+			bool single = set->nets[i] || set->family == FW_IPV6;
+			more = single ? 0 : more >> netmask;
+		}
+		count = more < MANY / count ? count * (more + 1) : MANY;
+	}
+	return count;
+}
+
+/* Whether a file cannot be loaded for a member. */
+static void check_member(struct reader *reader, struct draft *draft,
+	const struct fw_ipt_member *member, struct fw_slice name) {
+	if (!reader->file || draft->set.list) {
+		return;
+	}
+	draft->elements += element_count(&draft->set, member);
+	if (draft->elements > draft->elements_max) {
+		wrong(reader, "more members than its 'maxelem' for the set", name);
+	}
+}
+
+/* How long a member stays; 0: for ever. */
+static void take_time(struct reader *reader, struct draft *draft, uint64_t seconds) {
+	if (!draft->times) {
+		wrong(reader, "for a set without it, the option", FW_SLICE("timeout"));
+	}
+	draft->fades = draft->fades || seconds != 0;
+}
+
+static void read_member_options(struct reader *reader, struct draft *draft,
 	const struct fw_ipt_word *words, size_t count, struct fw_ipt_member *member) {
 	static const char *const valued[] = {
-		"timeout", "comment", "packets", "bytes", "skbmark", "skbprio", "skbqueue"};
+		"comment", "packets", "bytes", "skbmark", "skbprio", "skbqueue"};
+	struct fw_ipt_set *set = &draft->set;
+	bool timed = false;
+	uint64_t seconds;
 
 	for (size_t i = 0; i < count; i++) {
 		if (fw_slice_is(words[i].text, "-exist") || fw_slice_is(words[i].text, "-!")) {
@@ -296,10 +377,16 @@ static void read_member_options(struct reader *reader, struct fw_ipt_set *set,
 		}
 		if (fw_slice_is(words[i].text, "nomatch")) {
 			member->excluded = set->excludes = true;
+		} else if (fw_slice_is(words[i].text, "timeout") && i + 1 < count &&
+			   fw_ipt_decimal(words[i + 1].text, UINT32_MAX, &seconds)) {
+			timed = true;
+			i++;
+			take_time(reader, draft, seconds);
 		} else if (!is_one_of(words[i].text, valued, FW_LENGTH(valued)) || ++i == count) {
 			set_wrong(reader, set, "the option", words[i < count ? i : count - 1].text);
 		}
 	}
+	draft->fades = draft->fades || (!timed && draft->usual_time != 0);
 }
 
 static void read_add(struct reader *reader, const struct fw_ipt_word *words, size_t count) {
@@ -318,7 +405,8 @@ static void read_add(struct reader *reader, const struct fw_ipt_word *words, siz
 		set_wrong(reader, set, "the member", words[2].text);
 		return;
 	}
-	read_member_options(reader, set, words + 3, count - 3, &member);
+	read_member_options(reader, entry->draft, words + 3, count - 3, &member);
+	check_member(reader, entry->draft, &member, words[1].text);
 	FW_VEC_ADD(&entry->draft->members, member);
 }
 
@@ -335,6 +423,10 @@ static void read_two(struct reader *reader, const struct fw_ipt_word *words, siz
 	}
 	struct draft *draft = first->draft;
 	if (swaps) {
+		const struct fw_ipt_set *one = &draft->set, *other = &second->draft->set;
+		if (one->type != other->type || one->family != other->family) {
+			wrong(reader, "a swap of sets of two kinds:", words[1].text);
+		}
 		first->draft = second->draft;
 		second->draft = draft;
 	} else {
@@ -356,7 +448,8 @@ static void read_one(struct reader *reader, const struct fw_ipt_word *words, siz
 		HASH_DEL(reader->entries, entry);
 	} else {
 		draft->members.count = 0;
-		draft->set.excludes = false;
+		draft->elements = 0;
+		draft->fades = draft->set.excludes = false;
 	}
 }
 
@@ -379,9 +472,9 @@ static void read_command(struct reader *reader, const struct fw_ipt_word *words,
 	}
 }
 
-void fw_ipt_sets_read(struct fw_arena *arena, struct fw_ipt_pool *pool,
+void fw_ipt_sets_read(struct fw_arena *arena, struct fw_ipt_pool *pool, bool file,
 	const struct fw_source *source, struct fw_ipt_sets *out) {
-	struct reader reader = {.arena = arena, .pool = pool, .sets = out};
+	struct reader reader = {.arena = arena, .pool = pool, .sets = out, .file = file};
 	struct fw_ipt_words words = {0};
 	struct fw_slice rest = source->text;
 

@@ -14,6 +14,7 @@ enum {
 	OPTION_TO,
 	OPTION_PORTS,
 	OPTION_RANDOM,
+	OPTION_HELPER,
 	NOT_UNDERSTOOD,
 };
 
@@ -215,8 +216,6 @@ static const struct fw_ipt_option field_options[] = {
 
 /* Packets go on, whatever these count, copy, or tell others of. */
 static const struct fw_ipt_option aside_options[] = {
-	{"gateway", OPTION_ANY, 1, FW_IPT_WHERE},
-	{"oif", OPTION_ANY, 1},
 	{"selctx", OPTION_ANY, 1},
 	{"save", OPTION_ANY, 0},
 	{"restore", OPTION_ANY, 0},
@@ -267,15 +266,20 @@ static const struct fw_ipt_option hops_options[] = {
 
 /* ---- tracking ---- */
 
+/* A helper reads what both ends say, and opens ports that they name; a policy of timeouts forgets
+ * connections early. */
 static void take_ct(struct fw_ipt_parse *parse, const struct fw_ipt_value *value) {
-	if (value->option == NOT_UNDERSTOOD) {
+	if (value->option == OPTION_HELPER) {
+		parse->refusal = fw_ipt_describe(
+			parse->pool, "connections expected by the helper", value->text);
+	} else if (value->option == NOT_UNDERSTOOD) {
 		parse->refusal = "a change of connection tracking";
 	}
 }
 
 static const struct fw_ipt_option ct_options[] = {
-	{"helper", OPTION_ANY, 1},
-	{"timeout", OPTION_ANY, 1},
+	{"helper", OPTION_HELPER, 1},
+	{"timeout", NOT_UNDERSTOOD, 1},
 	{"ctevents", OPTION_ANY, 1},
 	{"expevents", OPTION_ANY, 1},
 	{"notrack", NOT_UNDERSTOOD, 0},
@@ -291,6 +295,11 @@ static const struct fw_ipt_option nfqueue_options[] = {
 	{"queue-balance", OPTION_ANY, 1, FW_IPT_SPAN},
 	{"queue-bypass", OPTION_ANY, 0},
 	{"queue-cpu-fanout", OPTION_ANY, 0},
+};
+
+static const struct fw_ipt_option tee_options[] = {
+	{"gateway", OPTION_ANY, 1, FW_IPT_WHERE},
+	{"oif", OPTION_ANY, 1},
 };
 
 static const struct fw_ipt_option tproxy_options[] = {
@@ -349,6 +358,11 @@ enum {
 	ALL_BUT_NAT = RAW | MANGLE | FILTER | 1U << FW_IPT_SECURITY,
 };
 
+enum {
+	ROUTED_NEXT = 1U << FW_IPT_PREROUTING | 1U << FW_IPT_OUTPUT,
+	ROUTED = 1U << FW_IPT_INPUT | 1U << FW_IPT_POSTROUTING,
+};
+
 static const struct fw_ipt_target targets[] = {
 	VERDICT("ACCEPT", FW_RB_ACCEPT),
 	{.name = "DROP", .effect = FW_IPT_VERDICT, .action = FW_RB_DROP, .tables = ALL_BUT_NAT},
@@ -359,10 +373,11 @@ static const struct fw_ipt_target targets[] = {
 		OPTIONS(reject_options),
 		.take = take_reason,
 		.tables = FILTER},
-	REWRITES("DNAT", take_rewrite, dnat_options, .source = false),
-	REWRITES("SNAT", take_rewrite, snat_options, .source = true),
-	REWRITES("MASQUERADE", take_own_ports, own_options, .source = true, .own = true),
-	REWRITES("REDIRECT", take_own_ports, own_options, .own = true),
+	REWRITES("DNAT", take_rewrite, dnat_options, .source = false, .bases = ROUTED_NEXT),
+	REWRITES("SNAT", take_rewrite, snat_options, .source = true, .bases = ROUTED),
+	REWRITES("MASQUERADE", take_own_ports, own_options, .source = true, .own = true,
+		.bases = 1U << FW_IPT_POSTROUTING),
+	REWRITES("REDIRECT", take_own_ports, own_options, .own = true, .bases = ROUTED_NEXT),
 	PASSED("LOG", log_options, .needs = false),
 	PASSED("NFLOG", nflog_options, .needs = false),
 	PASSED("ULOG", ulog_options, .needs = false),
@@ -376,7 +391,6 @@ static const struct fw_ipt_target targets[] = {
 	PASSED("ECN", field_options, .needs = true, .tables = MANGLE),
 	PASSED("TTL", field_options, .needs = true, .tables = MANGLE),
 	PASSED("AUDIT", field_options, .needs = true),
-	PASSED("TEE", aside_options, .needs = true),
 	PASSED("SECMARK", aside_options, .needs = true),
 	PASSED("CONNSECMARK", aside_options, .needs = true),
 	PASSED("HMARK", aside_options, .needs = true),
@@ -403,6 +417,7 @@ static const struct fw_ipt_target targets[] = {
 		OPTIONS(ct_options),
 		.take = take_ct,
 		.tables = RAW},
+	OPAQUE("TEE", OPTIONS(tee_options), .needs = true), /* copies go where no rule asks */
 	OPAQUE("NOTRACK", .tables = RAW),
 	OPAQUE("QUEUE", .needs = false),
 	OPAQUE("NFQUEUE", OPTIONS(nfqueue_options)),

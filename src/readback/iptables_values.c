@@ -10,13 +10,19 @@
 #include <string.h>
 #include <strings.h>
 
+/* ---- numbers ---- */
+
+bool fw_ipt_decimal(struct fw_slice text, uint64_t max, uint64_t *out) {
+	return (text.length < 2 || text.data[0] != '0') && fw_slice_to_uint(text, max, out);
+}
+
 /* ---- addresses ---- */
 
 static unsigned bits_of(enum fw_family family) {
 	return family == FW_IPV4 ? 32 : 128;
 }
 
-/* One to four decimal parts; what is left out is 0. A leading zero would be octal. */
+/* One to four decimal parts; what is left out is 0. */
 static bool parse_ipv4(struct fw_slice text, struct fw_addr *out) {
 	uint64_t value = 0;
 	unsigned parts = 0;
@@ -24,8 +30,7 @@ static bool parse_ipv4(struct fw_slice text, struct fw_addr *out) {
 	while (text.data != NULL) {
 		struct fw_slice part = fw_slice_cut(&text, '.');
 		uint64_t number;
-		if (parts == 4 || !fw_slice_to_uint(part, UINT8_MAX, &number) ||
-			(part.length > 1 && part.data[0] == '0')) {
+		if (parts == 4 || !fw_ipt_decimal(part, UINT8_MAX, &number)) {
 			return false;
 		}
 		value = value << 8 | number;
@@ -79,7 +84,7 @@ static bool parse_mask(enum fw_family family, struct fw_slice text, unsigned *ou
 	uint64_t number;
 	struct fw_addr mask;
 
-	if (fw_slice_to_uint(text, bits_of(family), &number)) {
+	if (fw_ipt_decimal(text, bits_of(family), &number)) {
 		*out = (unsigned)number;
 		return true;
 	}
@@ -185,7 +190,7 @@ static const struct {
 bool fw_ipt_protocol(struct fw_slice text, uint8_t *out) {
 	uint64_t number;
 
-	if (fw_slice_to_uint(text, UINT8_MAX, &number)) {
+	if (fw_ipt_decimal(text, UINT8_MAX, &number)) {
 		*out = (uint8_t)number;
 		return true;
 	}
@@ -252,7 +257,7 @@ static const struct {
 static bool parse_port(struct fw_slice text, uint16_t *out) {
 	uint64_t number;
 
-	if (fw_slice_to_uint(text, UINT16_MAX, &number)) {
+	if (fw_ipt_decimal(text, UINT16_MAX, &number)) {
 		*out = (uint16_t)number;
 		return true;
 	}
@@ -408,8 +413,8 @@ bool fw_ipt_icmp(enum fw_family family, struct fw_slice text, uint32_t out[stati
 	} else {
 		struct fw_slice first = fw_slice_cut(&rest, '/');
 		coded = rest.data != NULL;
-		if (!fw_slice_to_uint(first, UINT8_MAX, &type) ||
-			(coded && !fw_slice_to_uint(rest, UINT8_MAX, &code))) {
+		if (!fw_ipt_decimal(first, UINT8_MAX, &type) ||
+			(coded && !fw_ipt_decimal(rest, UINT8_MAX, &code))) {
 			return false;
 		}
 		out[2] = (uint32_t)code;
@@ -431,7 +436,7 @@ bool fw_ipt_rate(struct fw_slice text, struct fw_rate *out) {
 	struct fw_rate rate = *out;
 	uint64_t count;
 
-	if (!fw_slice_to_uint(number, UINT32_MAX, &count) || count == 0) {
+	if (!fw_ipt_decimal(number, UINT32_MAX, &count) || count == 0) {
 		return false;
 	}
 	rate.unit = rest.data == NULL ? FW_SECOND : FW_UNIT_NONE;
@@ -453,7 +458,7 @@ static bool is_number(struct fw_slice text) {
 	uint64_t number;
 
 	if (text.length < 3 || text.data[0] != '0' || (text.data[1] | ' ') != 'x') {
-		return fw_slice_to_uint(text, UINT64_MAX, &number);
+		return fw_ipt_decimal(text, UINT64_MAX, &number);
 	}
 	for (size_t i = 2; i < text.length; i++) {
 		if (memchr("0123456789abcdefABCDEF", text.data[i], 22) == NULL) {
@@ -483,7 +488,7 @@ static bool is_level(struct fw_slice text) {
 			return true;
 		}
 	}
-	return fw_slice_to_uint(text, 7, &number);
+	return fw_ipt_decimal(text, 7, &number);
 }
 
 bool fw_ipt_has_form(enum fw_family family, enum fw_ipt_form form, struct fw_slice text) {

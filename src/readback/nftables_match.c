@@ -376,14 +376,11 @@ static void run_each(struct fw_running *run, const struct fw_expression *express
  * forgotten though its packets go on coming. */
 static bool forgets(
 	const struct fw_running *run, const struct fw_dump_set *set, const struct fw_attrs *attrs) {
-	const struct fw_rate *rate = &run->rate;
-	uint64_t own = fw_attr_u64(attrs->at[NFTA_DYNSET_TIMEOUT]), drawn = 0;
+	uint64_t own = fw_attr_u64(attrs->at[NFTA_DYNSET_TIMEOUT]);
 	uint64_t kept = own != 0 ? own : set->timeout;
-	uint64_t fills = (uint64_t)rate->burst * unit_seconds[rate->unit] * 1000;
 	bool renews = fw_attr_u32(attrs->at[NFTA_DYNSET_OP]) == NFT_DYNSET_OP_UPDATE;
 
-	bool whole = __builtin_mul_overflow(kept, rate->count, &drawn) || drawn >= fills;
-	return kept != 0 && !(renews && whole);
+	return kept != 0 && !(renews && kept >= fw_rb_refill(&run->rate));
 }
 
 /* The sources that have a bucket have one like any other would get. */

@@ -163,7 +163,6 @@ static const struct spelling spellings[] = {
 	{FW_IPV4, "-A INPUT -m recent --set --rsource --name x -j ACCEPT", "-A INPUT -j ACCEPT"},
 	{FW_IPV4, "-A INPUT -m recent ! --set -j ACCEPT", "-A INPUT ! -i + -j ACCEPT"},
 	{FW_IPV4, "-A INPUT -m length --length 0: -j ACCEPT", "-A INPUT -j ACCEPT"},
-	{FW_IPV6, "-A INPUT -m rt --rt-type 0 -j ACCEPT", "-A INPUT ! -i + -j ACCEPT"},
 	{FW_IPV6, "-A INPUT -m frag ! --fragid 1 -j ACCEPT", "-A INPUT ! -i + -j ACCEPT"},
 	{FW_IPV4, "-A INPUT -m physdev --physdev-is-out -j ACCEPT", "-A INPUT ! -i + -j ACCEPT"},
 	{FW_IPV4, "-A INPUT -m physdev ! --physdev-is-bridged -j ACCEPT", "-A INPUT -j ACCEPT"},
@@ -186,7 +185,7 @@ static const struct spelling spellings[] = {
 		"-j LOG\n-A INPUT -j ACCEPT",
 		"-A INPUT -j ACCEPT"},
 	{FW_IPV4,
-		"-A INPUT -j TEE --gateway 10.0.0.1\n-A INPUT -j SET --add-set x src,dst --exist\n"
+		"-A INPUT -j SET --add-set x src,dst --exist\n"
 		"-A INPUT -j IDLETIMER --timeout 9 --label x\n-A INPUT -j ACCEPT",
 		"-A INPUT -j ACCEPT"},
 	{FW_IPV6, "-A INPUT -m hl --hl-lt 255 -j ACCEPT", "-A INPUT -m hl ! --hl-eq 255 -j ACCEPT"},
@@ -209,8 +208,8 @@ static const struct spelling spellings[] = {
 		"-j ACCEPT",
 		"-A INPUT -m hashlimit --hashlimit-upto 6/m --hashlimit-burst 5 --hashlimit-mode "
 		"srcip "
-		"--hashlimit-srcmask 32 --hashlimit-htable-size 9 --hashlimit-htable-max 9 "
-		"--hashlimit-htable-expire 50000 --hashlimit-htable-gcinterval 9 --hashlimit-name "
+		"--hashlimit-srcmask 32 --hashlimit-htable-size 9 --hashlimit-htable-max 70000 "
+		"--hashlimit-htable-expire 60000 --hashlimit-htable-gcinterval 9 --hashlimit-name "
 		"b "
 		"-j ACCEPT"},
 	{FW_IPV4, "-A INPUT -m comment --comment \"-j DROP \\\" x\" -j ACCEPT",
@@ -320,6 +319,73 @@ static const struct stranger strangers[] = {
 		"the match 'policy'"},
 	{FW_IPV4, "-A INPUT -m recent --rcheck --name x -j ACCEPT", "the match 'recent'"},
 	{FW_IPV4, "-A INPUT -m recent --nonsense -j ACCEPT", "the option '--nonsense'"},
+	{FW_IPV6, "-A INPUT -m rt -j ACCEPT", "the match 'rt'"},
+	{FW_IPV6, "-A INPUT -m rt ! --rt-type 0 -j ACCEPT", "the match 'rt'"},
+	{FW_IPV6, "-A INPUT -m rt --rt-type 0 --rt-segsleft 1: -j ACCEPT", "the match 'rt'"},
+	{FW_IPV6, "-A INPUT -m dst -j ACCEPT", "the match 'dst'"},
+	{FW_IPV6, "-A INPUT -m hbh -j ACCEPT", "the match 'hbh'"},
+	{FW_IPV6, "-A INPUT -m ah -j ACCEPT", "the match 'ah'"},
+	{FW_IPV6, "-A INPUT -p esp -m esp -j ACCEPT", "the match 'esp'"},
+	{FW_IPV6, "-A INPUT -p mh -m mh -j ACCEPT", "the match 'mh'"},
+	{FW_IPV6, "-A INPUT -m eui64 -j ACCEPT", "the match 'eui64'"},
+	{FW_IPV6, "-A INPUT -m ipv6header --header dst -j ACCEPT", "the match 'ipv6header'"},
+	{FW_IPV6, "-A INPUT -f -j ACCEPT", "the option '-f'"},
+	{FW_IPV6, "-A INPUT -s fe80::/010 -j ACCEPT", "the address 'fe80::/010'"},
+	{FW_IPV4, "-A INPUT -s 10.20.0.0/016 -j ACCEPT", "the address '10.20.0.0/016'"},
+	{FW_IPV4, "-A INPUT -p 017 -j ACCEPT", "the protocol '017'"},
+	{FW_IPV4, "-A INPUT -p tcp --dport 05556 -j ACCEPT", "the port '05556'"},
+	{FW_IPV4, "-A INPUT -p tcp --dport 1:020 -j ACCEPT", "the port '1:020'"},
+	{FW_IPV4, "-A INPUT -p tcp --dport 0x50 -j ACCEPT", "the port '0x50'"},
+	{FW_IPV4, "-A INPUT -p tcp -m multiport --dports 993,0495 -j ACCEPT", "the port '0495'"},
+	{FW_IPV4, "-A INPUT -p icmp --icmp-type 011 -j ACCEPT", "the type '011'"},
+	{FW_IPV4, "-A INPUT -p icmp --icmp-type 8/00 -j ACCEPT", "the type '8/00'"},
+	{FW_IPV6, "-A INPUT -p icmpv6 --icmpv6-type 0200 -j ACCEPT", "the type '0200'"},
+	{FW_IPV6, "-A INPUT -m hl --hl-eq 0377 -j ACCEPT", "the hop limit '0377'"},
+	{FW_IPV4, "-A INPUT -m limit --limit 010/min -j ACCEPT", "the rate '010/min'"},
+	{FW_IPV4, "-A INPUT -m limit --limit-burst 010 -j ACCEPT", "the burst '010'"},
+	{FW_IPV4,
+		"-A INPUT -m hashlimit --hashlimit 1/s --hashlimit-name x --hashlimit-burst 010 -j "
+		"ACCEPT",
+		"the burst '010'"},
+	{FW_IPV4,
+		"-A INPUT -m hashlimit --hashlimit 1/s --hashlimit-name x "
+		"--hashlimit-htable-expire 020000 -j ACCEPT",
+		"the value '020000'"},
+	{FW_IPV4, "-A INPUT -j MARK --set-mark 010", "the value '010'"},
+	{FW_IPV4, "-I INPUT 01 -j ACCEPT", "the word '01'"},
+	{FW_IPV4, "-A INPUT -j TEE --gateway 10.0.0.1", "the target 'TEE'"},
+	{FW_IPV4, "-A INPUT -m owner --uid-owner 0 -j ACCEPT",
+		"a rule that the kernel does not take where it comes from 'INPUT'"},
+	{FW_IPV4, "-A chain -m owner --uid-owner 0 -j LOG\n-A INPUT -j chain",
+		"a rule that the kernel does not take where it comes from 'INPUT'"},
+	{FW_IPV4,
+		"-A INPUT -m hashlimit --hashlimit 1/s --hashlimit-burst 9 --hashlimit-name x -j "
+		"ACCEPT",
+		"buckets that are forgotten before they are full"},
+	{FW_IPV4,
+		"-A INPUT -m hashlimit --hashlimit 1/s --hashlimit-burst 9 --hashlimit-name x "
+		"--hashlimit-htable-expire 8999 -j ACCEPT",
+		"buckets that are forgotten before they are full"},
+	{FW_IPV4,
+		"-A INPUT -m hashlimit --hashlimit 1/s --hashlimit-burst 1 --hashlimit-name x "
+		"--hashlimit-mode srcip --hashlimit-htable-max 16 -j ACCEPT",
+		"a table of few buckets"},
+	{FW_IPV4,
+		"-A INPUT -m hashlimit --hashlimit 1/s --hashlimit-burst 1 --hashlimit-name x "
+		"--hashlimit-mode srcip --hashlimit-htable-size 16 -j ACCEPT",
+		"a table of few buckets"},
+	{FW_IPV4,
+		"-A INPUT -p udp -m hashlimit --hashlimit 5/s --hashlimit-name x -j LOG\n"
+		"-A INPUT -p tcp -m hashlimit --hashlimit 5/s --hashlimit-name x -j ACCEPT",
+		"a rule that uses up the limit of another"},
+	{FW_IPV4,
+		"-A INPUT -p tcp -m hashlimit --hashlimit 5/s --hashlimit-name x -j ACCEPT\n"
+		"-A INPUT -p udp -m hashlimit --hashlimit 5/s --hashlimit-name x -j DROP",
+		"a rule that uses up the limit of another"},
+	{FW_IPV4,
+		"-A INPUT -p tcp -m hashlimit --hashlimit 5/s --hashlimit-name x -j ACCEPT\n"
+		"-A INPUT -p udp -m hashlimit --hashlimit 5/s --hashlimit-name x",
+		"a rule that uses up the limit of another"},
 	{FW_IPV4, "-A INPUT -m length --length 9:1 -j ACCEPT", "the length '9:1'"},
 	{FW_IPV4, "-A INPUT -m length --length 28 -j ACCEPT", "the match 'length'"},
 	{FW_IPV4, "-A INPUT -m conntrack --ctstatus NONE -j ACCEPT", "the status 'NONE'"},
@@ -341,8 +407,8 @@ static const struct stranger strangers[] = {
 		"--hashlimit-name x -j ACCEPT",
 		"a limit for each port"},
 	{FW_IPV4,
-		"-A INPUT -m hashlimit --hashlimit 5/s --hashlimit-name x -j ACCEPT\n"
-		"-A INPUT -p tcp -m hashlimit --hashlimit 6/s --hashlimit-name x -j ACCEPT",
+		"-A INPUT -m hashlimit --hashlimit 6/s --hashlimit-name x -j ACCEPT\n"
+		"-A INPUT -p tcp -m hashlimit --hashlimit 7/s --hashlimit-name x -j ACCEPT",
 		"two rates for one table of hashlimit"},
 	{FW_IPV4, "-A INPUT -j NFQUEUE --queue-num 1", "the target 'NFQUEUE'"},
 	{FW_IPV4, "-A INPUT -j NOTRACK", "outside of its table: the target 'NOTRACK'"},
@@ -392,7 +458,12 @@ END_TEST
 START_TEST(what_does_not_decide_is_not_unknown) {
 	static const char *const rules[] = {
 		"-A INPUT -m string --string x --algo bm -j LOG",
-		"-A INPUT -m owner --uid-owner 0 -j MARK --set-mark 1",
+		"-A OUTPUT -m owner --uid-owner 0 -j MARK --set-mark 1",
+		"-A INPUT -m hashlimit --hashlimit 1/s --hashlimit-burst 9 --hashlimit-name x "
+		"--hashlimit-mode srcip --hashlimit-htable-max 65535 --hashlimit-htable-expire "
+		"9000 -j ACCEPT",
+		"-A INPUT -m hashlimit --hashlimit 5/s --hashlimit-name x -j LOG\n"
+		"-A INPUT -m hashlimit --hashlimit 5/s --hashlimit-name x -j MARK --set-mark 0x1",
 		"-A INPUT -m recent --set --name x",
 		":alone - [0:0]\n-A alone -m string --string x --algo bm -j DROP",
 		"-A INPUT -p tcp -j DROP\n-A INPUT -p tcp -m string --string x --algo bm -j ACCEPT",
@@ -401,7 +472,7 @@ START_TEST(what_does_not_decide_is_not_unknown) {
 		"-A INPUT -m string --string x --algo bm -j chain\n-A INPUT -p tcp -j ACCEPT",
 		"-A INPUT -m mark --mark 1 -j other",
 		"-A INPUT -m set --match-set missing src -j DROP",
-		"-A INPUT -m owner --uid-owner 0 -j ACCEPT",
+		"-A OUTPUT -m owner --uid-owner 0 -j ACCEPT",
 		"-A INPUT -m conntrack --ctstate NEW --ctdir REPLY -j ACCEPT",
 	};
 
@@ -613,11 +684,37 @@ START_TEST(sets_that_are_odd_are_unknown) {
 		{"create x hash:ip\nswap x y\n", "the command 'swap'"},
 		{"create x hash:ip\nadd x \"10.0.0.1\n", "the line 'add x \"10.0.0.1'"},
 		{"create\n", "the command 'create'"},
+		{"create x hash:net\nadd x 10.20.0.0/016\n", "the member '10.20.0.0/016'"},
+		{"create x hash:net,port\nadd x 10.0.0.0/8,tcp:08554\n",
+			"the member '10.0.0.0/8,tcp:08554'"},
+		{"create x hash:net,port\nadd x 10.0.0.0/8,017:5\n",
+			"the member '10.0.0.0/8,017:5'"},
+		{"create x hash:ip maxelem 010\n", "the option 'maxelem'"},
+		{"create x hash:ip netmask 030\n", "the option 'netmask'"},
+		{"create x hash:ip timeout 010\n", "the option 'timeout'"},
+		{"create x hash:ip timeout 1\nadd x 10.0.0.1 timeout 010\n",
+			"the option 'timeout'"},
+		{"create x hash:ip timeout 9\nadd x 10.0.0.1\n",
+			"members that go away by themselves, of the set 'x'"},
+		{"create x hash:ip timeout 0\nadd x 10.0.0.1 timeout 9\n",
+			"members that go away by themselves, of the set 'x'"},
+		{"create y hash:ip timeout 9\nadd y 10.0.0.1\ncreate x list:set\nadd x y\n",
+			"members that go away by themselves, of the set 'y'"},
+		{"create x hash:ip\nadd x 10.0.0.1 timeout 9\n",
+			"for a set without it, the option 'timeout'"},
+		{"create x hash:ip maxelem 1\nadd x 10.0.0.1\nadd x 10.0.0.2\n",
+			"more members than its 'maxelem' for the set 'x'"},
+		{"create x hash:ip\nadd x 10.0.0.0/15\n",
+			"more members than its 'maxelem' for the set 'x'"},
+		{"create x hash:ip\ncreate y hash:ip family inet6\nswap x y\n",
+			"a swap of sets of two kinds: 'x'"},
+		{"create x hash:ip\ncreate y hash:net\nswap x y\n",
+			"a swap of sets of two kinds: 'x'"},
 	};
 
 	for (size_t i = 0; i < FW_LENGTH(cases); i++) {
 		struct fw_readback readback =
-			read_slice(FW_IPV4, false, fw_slice(rules), cases[i].sets);
+			read_slice(FW_IPV4, true, fw_slice(rules), cases[i].sets);
 		ck_assert_msg(readback.unknown_count != 0, "%s", cases[i].sets);
 		ck_assert_str_eq(readback.unknowns[0].what, cases[i].what);
 	}
@@ -678,9 +775,9 @@ END_TEST
 /* A name of hashlimit is no chain's, whatever it looks like. */
 START_TEST(names_of_tables_are_no_chains) {
 	struct fw_readback readback = read_rule(FW_IPV4,
-		"-A INPUT -m hashlimit --hashlimit 5/s --hashlimit-name \"filter nowhere\" -j "
+		"-A INPUT -m hashlimit --hashlimit 6/s --hashlimit-name \"filter nowhere\" -j "
 		"DROP\n"
-		"-A INPUT -m hashlimit --hashlimit 6/s --hashlimit-name \"filled x\" -j DROP\n"
+		"-A INPUT -m hashlimit --hashlimit 7/s --hashlimit-name \"filled x\" -j DROP\n"
 		"-A nowhere -j ACCEPT\n-A INPUT -j SET --add-set x src");
 	ck_assert_uint_eq(readback.unknown_count, 1);
 	ck_assert_str_eq(readback.unknowns[0].what, "the missing chain 'nowhere'");
