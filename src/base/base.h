@@ -307,6 +307,7 @@ struct fw_process {
 	struct fw_slice input; /* what it reads from standard input, a file that it can seek in */
 	size_t output_max;     /* bytes that it may write to standard output */
 	size_t errors_max;     /* bytes of what it writes to standard error that are kept */
+	unsigned seconds_max;  /* that it may take; 0: as long as it likes */
 
 	struct fw_buf output, errors; /* what it wrote is added */
 	int status;		      /* as of waitpid(2) */
@@ -316,7 +317,8 @@ struct fw_process {
  * Runs a program and waits for its end. It inherits no descriptor, no signal that is ignored or
  * held back, and the environment but for the language, which is C; and it dies with this process.
  * Returns 0 or an errno value: ENOENT, there is no such program; EFBIG, it wrote more than it may,
- * and was ended; else it could not be run. What it says itself is in `status`.
+ * or ETIMEDOUT, took longer, and was ended; else it could not be run. What it says itself is in
+ * `status`.
  */
 int fw_process_run(struct fw_process *process);
 

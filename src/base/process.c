@@ -8,6 +8,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -15,6 +16,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -22,6 +24,7 @@
 enum { READ_END, WRITE_END, ENDS };
 enum { OUTPUT, ERRORS, STREAMS }; /* what a program writes */
 enum { CHUNK = 64 * 1024 };
+enum { FOR_EVER = -1, SECOND = 1000 }; /* milliseconds, for poll(2) */
 
 /* ---- before it runs ---- */
 
@@ -135,6 +138,7 @@ static void become(const struct fw_process *process, const char *path, pid_t par
 /* Descriptors of this side, while it runs. */
 struct running {
 	pid_t pid;
+	int64_t end;	      /* when its time is over, or FOR_EVER */
 	int started;	      /* says why it could not be started */
 	int streams[STREAMS]; /* what it writes; -1 once there is no more */
 };
@@ -142,6 +146,24 @@ struct running {
 static void close_pipe(int ends[static ENDS]) {
 	fw_fd_close(&ends[READ_END]);
 	fw_fd_close(&ends[WRITE_END]);
+}
+
+/* Milliseconds of a clock that nobody sets. */
+static int64_t now(void) {
+	struct timespec time;
+
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return (int64_t)time.tv_sec * SECOND + time.tv_nsec / 1000000;
+}
+
+/* How long it may still take. */
+static int time_left(const struct running *running) {
+	int64_t left = running->end - now();
+
+	if (running->end == FOR_EVER) {
+		return FOR_EVER;
+	}
+	return left <= 0 ? 0 : left < INT_MAX ? (int)left : INT_MAX;
 }
 
 /* Starts it, with pipes that are there. Returns 0 or an errno value. */
@@ -225,8 +247,12 @@ static int take_all(struct fw_process *process, struct running *running) {
 		for (int i = 0; i < STREAMS; i++) {
 			polled[i] = (struct pollfd){.fd = running->streams[i], .events = POLLIN};
 		}
-		if (poll(polled, STREAMS, -1) < 0 && errno != EINTR) {
+		int ready = poll(polled, STREAMS, time_left(running));
+		if (ready < 0 && errno != EINTR) {
 			return errno;
+		}
+		if (ready <= 0 && time_left(running) == 0) {
+			return ETIMEDOUT;
 		}
 		for (int i = 0; i < STREAMS && error == 0; i++) {
 			error = polled[i].revents != 0 ? take(process, running, i) : 0;
@@ -243,16 +269,36 @@ static int start_error(const struct running *running) {
 	return got == (ssize_t)sizeof(error) ? error : 0;
 }
 
+/* Once it writes no more, it usually ends; nothing tells the end of those that go on. */
+static int await_end(struct fw_process *process, const struct running *running) {
+	enum { PAUSE_MAX = 50 };
+	int pause = 1;
+
+	while (running->end != FOR_EVER) {
+		if (waitpid(running->pid, &process->status, WNOHANG) == running->pid) {
+			return 0;
+		}
+		if (time_left(running) == 0) {
+			return ETIMEDOUT;
+		}
+		(void)poll(NULL, 0, pause);
+		pause = pause < PAUSE_MAX ? pause * 2 : pause;
+	}
+	return TEMP_FAILURE_RETRY(waitpid(running->pid, &process->status, 0)) < 0 ? errno : 0;
+}
+
 static int watch(struct fw_process *process, struct running *running) {
 	int error = start_error(running);
 
 	if (error == 0) {
 		error = take_all(process, running);
 	}
+	if (error == 0) {
+		error = await_end(process, running);
+	}
 	if (error != 0) {
 		kill(running->pid, SIGKILL);
-	}
-	while (waitpid(running->pid, &process->status, 0) < 0 && errno == EINTR) {
+		(void)TEMP_FAILURE_RETRY(waitpid(running->pid, &process->status, 0));
 	}
 	fw_fd_close(&running->started);
 	fw_fd_close(&running->streams[OUTPUT]);
@@ -269,6 +315,8 @@ int fw_process_run(struct fw_process *process) {
 		return ENOENT;
 	}
 	sigaction(SIGCHLD, &usual, &before); /* where it is ignored, nobody is told of an end */
+	running.end = process->seconds_max == 0 ? FOR_EVER
+						: now() + (int64_t)process->seconds_max * SECOND;
 	int error = open_running(process, path.data, &running);
 	if (error == 0) {
 		error = watch(process, &running);

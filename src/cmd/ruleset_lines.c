@@ -146,8 +146,10 @@ static void process_fini(struct fw_process *process) {
 const struct fw_ruleset_lines *fw_ruleset_lines_read(struct fw_run *run) {
 	static const char *const arguments[] = {"nft", "-a", "-t", "list", "ruleset", NULL};
 	FW_AUTO(process_fini)
-	struct fw_process nft = {
-		.arguments = arguments, .output_max = LISTING_MAX, .errors_max = ERRORS_MAX};
+	struct fw_process nft = {.arguments = arguments,
+		.output_max = LISTING_MAX,
+		.errors_max = ERRORS_MAX,
+		.seconds_max = FW_RULESET_SECONDS_MAX};
 
 	return fw_process_run(&nft) == 0 && nft.status == 0
 		       ? take_listing(run, fw_buf_slice(&nft.output))

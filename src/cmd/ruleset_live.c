@@ -60,12 +60,19 @@ static const struct fw_source *ask(
 	struct fw_run *run, const char *program, const char *argument, int *out_error) {
 	const char *const arguments[] = {program, argument, NULL};
 	FW_AUTO(process_fini)
-	struct fw_process process = {
-		.arguments = arguments, .output_max = FW_SOURCE_MAX, .errors_max = ERRORS_MAX};
+	struct fw_process process = {.arguments = arguments,
+		.output_max = FW_SOURCE_MAX,
+		.errors_max = ERRORS_MAX,
+		.seconds_max = FW_RULESET_SECONDS_MAX};
 	int error = fw_process_run(&process);
 
 	*out_error = error;
 	if (error == ENOENT) {
+		return NULL;
+	}
+	if (error == ETIMEDOUT) {
+		fw_failure(&run->diags, "program-too-slow", 0, "%s did not end within %d seconds",
+			program, FW_RULESET_SECONDS_MAX);
 		return NULL;
 	}
 	if (error != 0) {

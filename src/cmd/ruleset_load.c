@@ -245,6 +245,7 @@ static bool load(struct fw_run *run, const struct fw_source *text, const char *p
 		.input = text->text,
 		.output_max = WORDS_MAX,
 		.errors_max = WORDS_MAX,
+		.seconds_max = FW_RULESET_SECONDS_MAX,
 	};
 	int error = fw_process_run(&nft);
 
@@ -252,6 +253,11 @@ static bool load(struct fw_run *run, const struct fw_source *text, const char *p
 		struct fw_diag *diag =
 			fw_failure(&run->diags, "no-program", 0, "there is no program 'nft'");
 		fw_diag_hint(&run->diags, diag, "install the package nftables");
+	} else if (error == ETIMEDOUT) {
+		struct fw_diag *diag = fw_failure(&run->diags, "program-too-slow", 0,
+			"nft did not end within %d seconds of loading '%s'", FW_RULESET_SECONDS_MAX,
+			text->name);
+		fw_diag_hint(&run->diags, diag, "'monitor' in a file waits for ever");
 	} else if (error != 0) {
 		fw_failure(&run->diags, "nft-failed", error, "cannot run nft");
 	} else if (nft.status != 0) {

@@ -12,6 +12,9 @@
 bool fw_ruleset_load(struct fw_run *run, const struct fw_source *text, const char *path,
 	struct fw_rulesets *out);
 
+/** How long nft and others may take; they load large files in far less. */
+enum { FW_RULESET_SECONDS_MAX = 300 };
+
 /** Reads what runs in the network namespace of the process. False: an error is in the list. */
 bool fw_ruleset_read_live(struct fw_run *run, struct fw_rulesets *out);
 

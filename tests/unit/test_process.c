@@ -80,6 +80,34 @@ START_TEST(too_much_ends_it) {
 }
 END_TEST
 
+/* It waits, be it for ever, with its streams open, closed, or held by a child of its own. */
+static const char *const slow[] = {"sleep 1000", "exec >&- 2>&-; sleep 1000",
+	"echo line; while :; do sleep 1000; done", "sleep 3 & sleep 1000", "while :; do :; done"};
+
+START_TEST(too_long_ends_it) {
+	FW_AUTO(process_fini) struct fw_process process = SHELL(slow[_i]);
+	time_t begin = time(NULL);
+
+	process.seconds_max = 1;
+	ck_assert_int_eq(fw_process_run(&process), ETIMEDOUT);
+	ck_assert(time(NULL) - begin < 3);
+	ck_assert(WIFSIGNALED(process.status));
+	ck_assert_int_eq(WTERMSIG(process.status), SIGKILL);
+}
+END_TEST
+
+START_TEST(what_ends_in_time_is_told) {
+	FW_AUTO(process_fini)
+	struct fw_process process = SHELL("echo line; exec >&- 2>&-; sleep 0.3; exit 6");
+
+	process.seconds_max = 60;
+	ck_assert_int_eq(fw_process_run(&process), 0);
+	ck_assert(WIFEXITED(process.status));
+	ck_assert_int_eq(WEXITSTATUS(process.status), 6);
+	ck_assert_uint_eq(process.output.length, strlen("line\n"));
+}
+END_TEST
+
 START_TEST(what_cannot_be_run_is_told) {
 	FW_AUTO(process_fini)
 	struct fw_process process = {.arguments = (const char *const[]){"no-such-program", NULL}};
@@ -236,6 +264,8 @@ int main(void) {
 	tcase_add_loop_test(programs, programs_read_and_write, 0, FW_LENGTH(lines));
 	tcase_add_test(programs, much_goes_through);
 	tcase_add_test(programs, too_much_ends_it);
+	tcase_add_loop_test(programs, too_long_ends_it, 0, FW_LENGTH(slow));
+	tcase_add_test(programs, what_ends_in_time_is_told);
 	tcase_add_test(programs, what_cannot_be_run_is_told);
 	tcase_add_test(programs, no_descriptor_stays_open);
 	tcase_add_loop_test(programs, odd_parents_do_no_harm, 0, FW_LENGTH(odd_parents));
