@@ -149,21 +149,24 @@ static void json_states(struct fw_json *json, const struct fw_intervals *values)
 	fw_json_close(json);
 }
 
-/* null stands for all interfaces that nobody names. */
+/* null stands for all interfaces that nobody names, however they begin if all of these are in. */
 static void json_interfaces(struct fw_json *json, const struct fw_changes *changes, const char *key,
 	const struct fw_intervals *values) {
+	const struct fw_interfaces *interfaces = &changes->interfaces;
+
 	if (values->count == 0) {
 		return;
 	}
+	bool unnamed = fw_interfaces_hold_unnamed(interfaces, values);
 	fw_json_list(json, key);
 	for (size_t i = 0; i < values->count; i++) {
 		const struct fw_interval *numbers = &values->items[i];
-		for (uint64_t number = numbers->low.low;
-			number <= numbers->high.low &&
-			number <= fw_interfaces_count(&changes->interfaces);
-			number++) {
-			fw_json_text(json, NULL,
-				fw_interface_name(&changes->interfaces, (unsigned)number));
+		for (uint64_t at = numbers->low.low;
+			at <= numbers->high.low && at <= fw_interfaces_count(interfaces); at++) {
+			unsigned number = (unsigned)at;
+			if (!unnamed || !fw_interface_is_open(interfaces, number)) {
+				fw_json_text(json, NULL, fw_interface_name(interfaces, number));
+			}
 		}
 	}
 	fw_json_close(json);

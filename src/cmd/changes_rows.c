@@ -246,11 +246,29 @@ static fw_space without_loopback(struct fw_spaces *spaces, fw_space set) {
 	return others != FW_SPACE_EMPTY ? others : set;
 }
 
+/* An interface that has a name, or any other, is a better example than what begins somehow. */
+static fw_space without_open(struct fw_changes *changes, fw_space set) {
+	struct fw_spaces *spaces = &changes->spaces;
+	fw_space others = set;
+
+	for (unsigned i = 0; i < fw_interfaces_count(&changes->interfaces); i++) {
+		struct fw_addr number = fw_value(i);
+		if (!fw_interface_is_open(&changes->interfaces, i)) {
+			continue;
+		}
+		others = fw_space_subtract(
+			spaces, others, fw_space_interval(spaces, FW_VAR_IN, number, number));
+		others = fw_space_subtract(
+			spaces, others, fw_space_interval(spaces, FW_VAR_OUT, number, number));
+	}
+	return others != FW_SPACE_EMPTY ? others : set;
+}
+
 static void find_witness(struct fw_changes *changes, struct fw_change_row *row) {
 	const struct fw_words words = words_of(changes, row->change);
 	FW_AUTO(fw_buf_fini) struct fw_buf text = {0};
 
-	fw_space set = without_loopback(&changes->spaces, row->set);
+	fw_space set = without_open(changes, without_loopback(&changes->spaces, row->set));
 	if (set == FW_SPACE_EXHAUSTED) {
 		return;
 	}

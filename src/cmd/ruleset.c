@@ -73,6 +73,52 @@ static bool holds(const struct fw_source *text, const char *word) {
 	return memmem(text->text.data, text->text.length, word, strlen(word)) != NULL;
 }
 
+/* What no text of another kind has on a line of its own: "*filter", "table inet x {". */
+static enum fw_ruleset_kind kind_by_line(struct fw_slice line) {
+	static const char *const tables[] = {"*filter", "*nat", "*mangle", "*raw", "*security"};
+	static const char *const families[] = {"inet", "ip", "ip6", "arp", "bridge", "netdev"};
+	struct fw_slice rest = fw_slice_trim(line);
+
+	for (size_t i = 0; i < FW_LENGTH(tables); i++) {
+		if (fw_slice_is(rest, tables[i])) {
+			return FW_RULESET_IPTABLES;
+		}
+	}
+	if (fw_slice_is(rest, "flush ruleset")) {
+		return FW_RULESET_NFTABLES;
+	}
+	bool table = fw_slice_is(fw_slice_cut(&rest, ' '), "table");
+	struct fw_slice family = fw_slice_cut(&rest, ' ');
+	for (size_t i = 0; i < FW_LENGTH(families) && table && rest.data != NULL; i++) {
+		if (fw_slice_is(family, families[i])) {
+			return FW_RULESET_NFTABLES;
+		}
+	}
+	return FW_RULESET_NONE;
+}
+
+/* False: it is of another kind, which is in the list. */
+static bool check_kind(
+	struct fw_run *run, enum fw_ruleset_kind kind, const struct fw_source *text) {
+	static const enum fw_ruleset_kind like[FW_RULESET_KIND_COUNT] = {
+		[FW_RULESET_NFTABLES] = FW_RULESET_NFTABLES,
+		[FW_RULESET_IPTABLES] = FW_RULESET_IPTABLES,
+		[FW_RULESET_IP6TABLES] = FW_RULESET_IPTABLES,
+	};
+	enum fw_ruleset_kind found = FW_RULESET_NONE;
+	struct fw_slice rest = text->text;
+
+	while (rest.data != NULL && found == FW_RULESET_NONE) {
+		found = kind_by_line(fw_slice_cut(&rest, '\n'));
+	}
+	if (found == FW_RULESET_NONE || found == like[kind]) {
+		return true;
+	}
+	fw_usage(&run->diags, "rule-set-kind", "'%s' is a text of %s, and not of %s", text->name,
+		found == FW_RULESET_NFTABLES ? "nft" : "iptables-save", kinds[kind].name);
+	return false;
+}
+
 static bool read_iptables(struct fw_run *run, const struct fw_ruleset_input *input,
 	const struct fw_source *text, struct fw_rulesets *out) {
 	const struct fw_source *sets = input->sets;
@@ -117,7 +163,7 @@ bool fw_rulesets_read(
 	if (text == NULL) {
 		text = fw_source_read_bytes(&run->arena, input->path, &run->diags);
 	}
-	if (text == NULL) {
+	if (text == NULL || !check_kind(run, input->kind, text)) {
 		return false;
 	}
 	switch (input->kind) {

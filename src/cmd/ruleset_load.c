@@ -162,6 +162,10 @@ static void refuse(struct fw_run *run, const struct fw_source *text, struct fw_s
 			"where it is loaded to be read, there is no interface but lo; iifname and "
 			"oifname in place of iif and oif do not ask for one, and --live reads what "
 			"runs");
+	} else if (memmem(why.data, why.length, "xtables compat", 14) != NULL) {
+		fw_diag_hint(&run->diags, diag,
+			"rules of iptables-nft are told by iptables-save, whose text -b iptables "
+			"reads; --live asks for it by itself");
 	}
 }
 

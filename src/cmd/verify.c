@@ -127,6 +127,12 @@ static void read_operands(
 	struct fw_run *run, struct arguments *arguments, int count, char *operands[]) {
 	int profiles = count;
 
+	if (arguments->live && count > (run->request.profile == NULL ? 1 : 0)) {
+		fw_usage(&run->diags, "operands",
+			"--live reads what runs here, and takes no file; there is '%s' besides",
+			operands[count - 1]);
+		return;
+	}
 	if (!arguments->live && (count > 1 || (count == 1 && run->request.profile != NULL))) {
 		arguments->rules = operands[--profiles];
 	}

@@ -81,6 +81,32 @@ const char *fw_interface_name(const struct fw_interfaces *interfaces, unsigned n
 		       : NULL;
 }
 
+bool fw_interface_is_open(const struct fw_interfaces *interfaces, unsigned number) {
+	const char *name = fw_interface_name(interfaces, number);
+
+	return name != NULL && name[0] != 0 && name[strlen(name) - 1] == '*';
+}
+
+static bool holds(const struct fw_intervals *numbers, unsigned number) {
+	for (size_t i = 0; i < numbers->count; i++) {
+		if (numbers->items[i].low.low <= number && number <= numbers->items[i].high.low) {
+			return true;
+		}
+	}
+	return false;
+}
+
+bool fw_interfaces_hold_unnamed(
+	const struct fw_interfaces *interfaces, const struct fw_intervals *numbers) {
+	unsigned last = fw_interfaces_count(interfaces);
+	bool all = holds(numbers, last);
+
+	for (unsigned i = FIRST_NAME; i < last && all; i++) {
+		all = !fw_interface_is_open(interfaces, i) || holds(numbers, i);
+	}
+	return all;
+}
+
 /* ---- hooks ---- */
 
 static fw_space range(struct fw_spaces *spaces, enum fw_var var, uint64_t low, uint64_t high) {

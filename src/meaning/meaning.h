@@ -30,6 +30,11 @@ unsigned fw_interfaces_count(const struct fw_interfaces *interfaces);
 unsigned fw_interface_number(const struct fw_interfaces *interfaces, const char *name);
 /** NULL for the last number. */
 const char *fw_interface_name(const struct fw_interfaces *interfaces, unsigned number);
+/** Whether a number stands for all that begin so and are not named: "eth*". */
+bool fw_interface_is_open(const struct fw_interfaces *interfaces, unsigned number);
+/** Whether these numbers hold those of all interfaces that are not named, however they begin. */
+bool fw_interfaces_hold_unnamed(
+	const struct fw_interfaces *interfaces, const struct fw_intervals *numbers);
 
 /* ---- what is accepted ---- */
 

@@ -480,6 +480,34 @@ static bool is_any_but_loopback(
 	       values->items[0].high.low >= fw_interfaces_count(interfaces);
 }
 
+/* "any but eth0, eth1", where that is no longer than to name some of the others. False: it is.
+ * `local`: as below. */
+static bool write_any_but(const struct writer *writer, const struct fw_intervals *values,
+	const char *word, bool local) {
+	const struct fw_interfaces *interfaces = writer->words->interfaces;
+	struct list list = {.out = writer->out};
+	unsigned first = FW_INTERFACE_LOOPBACK + local, last = fw_interfaces_count(interfaces);
+	size_t in = 0, but = 0;
+
+	for (unsigned i = first; i < last; i++) {
+		bool open = fw_interface_is_open(interfaces, i);
+		in += !open && holds(values, i);
+		but += !open && !holds(values, i);
+	}
+	if (but == 0 || (in != 0 && but > in + 1) ||
+		(local && holds(values, FW_INTERFACE_LOOPBACK))) {
+		return false;
+	}
+	fw_buf_printf(writer->out, " %s any but ", word);
+	for (unsigned i = first; i < last; i++) {
+		if (!holds(values, i) && list_next(&list)) {
+			add_interface(writer->out, interfaces, i);
+		}
+	}
+	list_end(&list);
+	return true;
+}
+
 /* `local`: the end of the only way in or out, where lo is told apart. */
 static void write_interfaces(
 	const struct writer *writer, const char *word, enum fw_var var, bool local) {
@@ -493,9 +521,14 @@ static void write_interfaces(
 	if (values->count == 0 || (local && is_any_but_loopback(interfaces, values))) {
 		return;
 	}
+	bool unnamed = fw_interfaces_hold_unnamed(interfaces, values);
+	if (unnamed && write_any_but(writer, values, word, local)) {
+		return;
+	}
 	fw_buf_printf(writer->out, " %s ", word);
 	for (unsigned i = FW_INTERFACE_LOOPBACK; i <= fw_interfaces_count(interfaces); i++) {
-		if (holds(values, i) && list_next(&list)) {
+		bool told = unnamed && fw_interface_is_open(interfaces, i);
+		if (!told && holds(values, i) && list_next(&list)) {
 			add_interface(writer->out, interfaces, i);
 		}
 	}

@@ -600,6 +600,15 @@ static void read_line(struct reader *reader, struct fw_slice line) {
 	}
 }
 
+static bool has_tables(const struct reader *reader) {
+	bool some = false;
+
+	for (int i = FW_IPT_RAW; i < FW_IPT_TABLE_COUNT; i++) {
+		some = some || reader->seen[i];
+	}
+	return some;
+}
+
 /* What is said of a table that does not end cannot be loaded. */
 static void read_lines(struct reader *reader) {
 	struct fw_slice rest = reader->text->source->text;
@@ -610,6 +619,11 @@ static void read_lines(struct reader *reader) {
 		reader->start = (uint32_t)(line.data - reader->text->source->text.data);
 		reader->end = reader->start + (uint32_t)line.length;
 		read_line(reader, line);
+	}
+	if (reader->unknowns.count > 1 && !has_tables(reader)) {
+		reader->unknowns.count = 1; /* each of its lines would be one */
+		reader->unknowns.items[0].what =
+			"a text that is not of iptables-save, for it has no tables";
 	}
 	if (reader->table != FW_IPT_NO_TABLE) {
 		note_at(reader, "a table without COMMIT", reader->table_line, reader->table_start,

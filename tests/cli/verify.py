@@ -228,14 +228,31 @@ def mistakes(rules):
         (["--frame", "anchor", "site.yaml", "rules.nft"], "no frame named"),
         (["--ipset", "sets", "site.yaml", "rules.nft"], "--ipset"),
         (["--live", "-b", "pf", "site.yaml"], "no use with --live"),
-        (["--live", "site.yaml", "rules.nft"], "two profiles"),
+        (["--live", "site.yaml", "rules.nft"], "--live reads what runs here, and takes no file"),
+        (["--live", "-p", "site.yaml", "rules.nft"], "there is 'rules.nft' besides"),
+        (["-b", "iptables", "site.yaml", "rules.nft"], "'rules.nft' is a text of nft, and not of iptables"),
+        (["-b", "pf", "site.yaml", "rules.nft"], "not of pf [rule-set-kind]"),
+        (["-b", "nftables", "site.yaml", "rules.v4"], "is a text of iptables-save, and not of nftables"),
     ):
         said(rules.verify(*words), USAGE, text)
+    said(rules.verify("-b", "iptables", "site.yaml", "rules.conf"), UNPROVEN, "1 thing in it is", "it has no tables")
+    missing = rules.edited("rules.v4", "^-A FLOWFW-INPUT -i lo", "-A FLOWFW-INPUT -j NOSUCH\n\\g<0>")
+    said(rules.verify("site.yaml", missing), UNPROVEN, "1 thing in it is", "the target 'NOSUCH'")
     said(rules.verify("nowhere", "rules.nft"), INVALID, "nowhere")
     said(rules.verify("site.yaml", "nowhere.nft"), SYSTEM, "nowhere.nft")
     said(rules.verify("site.yaml", "."), SYSTEM, "it is a folder")
     rules.put("broken.yaml", SITE.replace("from: clients", "from: clint"))
     said(rules.verify("broken.yaml", "rules.nft"), INVALID, "broken.yaml:7:")
+
+
+def interfaces(rules):
+    """what rules compare other things with is no interface's name in an answer"""
+    folder = program.SOURCE / "tests/verify/faults"
+    out = rules.verify("--json", folder / "gateway.yaml", folder / "gateway-detour.nft").stdout
+    rows = json.loads(out)["detours"]
+    tap.equal({row["packet"]["in-interface"] for row in rows}, {"eth0", "eth1"}, "interfaces of packets")
+    lists = [box["in-interfaces"] for row in rows for box in row["boxes"] if "in-interfaces" in box]
+    assert lists and all(set(names) <= {"eth0", "eth1", None} for names in lists), lists
 
 
 def pipes(rules):
@@ -454,7 +471,7 @@ def main():
     checks = tap.Tap()
     rules = Rules()
     for check in (proven, mistakes, nothing_and_garbage, refusals, remarks, differences, shares_of_limits, escaped,
-                  unproven, machines, pipes,
+                  unproven, machines, pipes, interfaces,
                   no_nft, programs_that_fail, users, too_large_for_users, gen_proves, fleets_are_proven):
         checks.run(check.__doc__, check, rules)
     try:
