@@ -71,7 +71,7 @@ static const struct fw_source *ask(
 		return NULL;
 	}
 	if (error == ETIMEDOUT) {
-		fw_failure(&run->diags, "program-too-slow", 0, "%s did not end within %d seconds",
+		fw_failure(&run->diags, "unreadable-rules", 0, "%s did not end within %d seconds",
 			program, FW_RULESET_SECONDS_MAX);
 		return NULL;
 	}

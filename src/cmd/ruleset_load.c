@@ -258,7 +258,7 @@ static bool load(struct fw_run *run, const struct fw_source *text, const char *p
 			fw_failure(&run->diags, "no-program", 0, "there is no program 'nft'");
 		fw_diag_hint(&run->diags, diag, "install the package nftables");
 	} else if (error == ETIMEDOUT) {
-		struct fw_diag *diag = fw_failure(&run->diags, "program-too-slow", 0,
+		struct fw_diag *diag = fw_failure(&run->diags, "nft-failed", 0,
 			"nft did not end within %d seconds of loading '%s'", FW_RULESET_SECONDS_MAX,
 			text->name);
 		fw_diag_hint(&run->diags, diag, "'monitor' in a file waits for ever");

@@ -36,6 +36,7 @@ struct reader {
 	struct fw_ipt_words words;
 	enum fw_ipt_table table;
 	bool seen[FW_IPT_TABLE_COUNT];
+	bool begun; /* some table, known or not */
 	bool too_large;
 	bool fills;		   /* some rule adds to a set */
 	uint32_t line, start, end; /* the line looked at */
@@ -500,6 +501,7 @@ static void begin_table(struct reader *reader, struct fw_slice name) {
 	if (reader->table != FW_IPT_NO_TABLE) {
 		note(reader, "a table in a table");
 	}
+	reader->begun = true;
 	reader->table = FW_IPT_NO_TABLE;
 	for (int i = FW_IPT_RAW; i < FW_IPT_TABLE_COUNT; i++) {
 		if (fw_slice_is(name, fw_ipt_table_names[i])) {
@@ -600,15 +602,6 @@ static void read_line(struct reader *reader, struct fw_slice line) {
 	}
 }
 
-static bool has_tables(const struct reader *reader) {
-	bool some = false;
-
-	for (int i = FW_IPT_RAW; i < FW_IPT_TABLE_COUNT; i++) {
-		some = some || reader->seen[i];
-	}
-	return some;
-}
-
 /* What is said of a table that does not end cannot be loaded. */
 static void read_lines(struct reader *reader) {
 	struct fw_slice rest = reader->text->source->text;
@@ -620,7 +613,7 @@ static void read_lines(struct reader *reader) {
 		reader->end = reader->start + (uint32_t)line.length;
 		read_line(reader, line);
 	}
-	if (reader->unknowns.count > 1 && !has_tables(reader)) {
+	if (reader->unknowns.count > 1 && !reader->begun) {
 		reader->unknowns.count = 1; /* each of its lines would be one */
 		reader->unknowns.items[0].what =
 			"a text that is not of iptables-save, for it has no tables";
