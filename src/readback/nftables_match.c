@@ -453,14 +453,14 @@ void fw_run_dynset(struct fw_running *run, const struct fw_attrs *attrs) {
 		expression =
 			(struct fw_expression){name != NULL ? name : "", one.at[NFTA_EXPR_DATA]};
 		run_each(run, &expression, set, per_source);
-		doubt_sources(run, set, attrs);
-		return;
+		list = NULL;
 	}
 	while (fw_expression_next(list, &last, &expression)) {
 		run_each(run, &expression, set, per_source);
 	}
 	doubt_sources(run, set, attrs);
-	if (run->rate.count == 0 &&
+	/* Where there is no room, what is beyond a limit passes; up to one, too little does. */
+	if ((run->rate.count == 0 || run->over) &&
 		fw_attr_u32(attrs->at[NFTA_DYNSET_OP]) != NFT_DYNSET_OP_DELETE) {
 		fw_rule_require(run, fw_truth_unknown("a set that may be full"));
 	}
