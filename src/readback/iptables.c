@@ -4,156 +4,13 @@
  * too, as people write them. What a rule means is for other files of this module.
  */
 
-#include "readback/iptables.h"
+#include "readback/iptables_reader.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-const char *const fw_ipt_table_names[FW_IPT_TABLE_COUNT] = {
-	[FW_IPT_RAW] = "raw",
-	[FW_IPT_MANGLE] = "mangle",
-	[FW_IPT_NAT] = "nat",
-	[FW_IPT_FILTER] = "filter",
-	[FW_IPT_SECURITY] = "security",
-};
-
-const char *const fw_ipt_base_names[FW_IPT_BASE_COUNT] = {
-	[FW_IPT_PREROUTING] = "PREROUTING",
-	[FW_IPT_INPUT] = "INPUT",
-	[FW_IPT_FORWARD] = "FORWARD",
-	[FW_IPT_OUTPUT] = "OUTPUT",
-	[FW_IPT_POSTROUTING] = "POSTROUTING",
-};
-
 /* What a text may hold, so that hostile ones end: lists of addresses multiply. */
-enum { RULES_MAX = 1 << 22, CHAINS_MAX = 1 << 22 };
-
-struct reader {
-	struct fw_arena *arena;
-	struct fw_ipt_text *text;
-	struct fw_ipt_pool pool;
-	struct fw_ipt_parse parse;
-	struct fw_ipt_words words;
-	enum fw_ipt_table table;
-	bool seen[FW_IPT_TABLE_COUNT];
-	bool begun; /* some table, known or not */
-	bool too_large;
-	bool fills;		   /* some rule adds to a set */
-	uint32_t line, start, end; /* the line looked at */
-	uint32_t table_line, table_start, table_end;
-	FW_VEC(struct fw_ipt_chain) chains;
-	FW_VEC(struct fw_ipt_rule) rules;
-	FW_VEC(struct fw_ipt_guard *) guards;
-	FW_VEC(const char *) names;
-	FW_VEC(struct fw_rb_unknown) unknowns;
-	FW_VEC(const char *) remarks;
-};
-
-static void note_at(
-	struct reader *reader, const char *what, uint32_t line, uint32_t start, uint32_t end) {
-	if (reader->unknowns.count < FW_RB_UNKNOWNS_MAX) {
-		struct fw_place place =
-			fw_ipt_place(reader->arena, reader->text->source, line, start, end);
-		FW_VEC_ADD(&reader->unknowns, (struct fw_rb_unknown){.place = place, .what = what});
-	}
-}
-
-static void note(struct reader *reader, const char *what) {
-	note_at(reader, what, reader->line, reader->start, reader->end);
-}
-
-static void note_value(struct reader *reader, const char *what, struct fw_slice value) {
-	note(reader, fw_ipt_describe(&reader->pool, what, value));
-}
-
-/* ---- chains ---- */
-
-static enum fw_ipt_base base_of(enum fw_ipt_table table, struct fw_slice name) {
-	static const unsigned there[FW_IPT_TABLE_COUNT] = {
-		[FW_IPT_RAW] = 1U << FW_IPT_PREROUTING | 1U << FW_IPT_OUTPUT,
-		[FW_IPT_MANGLE] = 1U << FW_IPT_PREROUTING | 1U << FW_IPT_INPUT |
-				  1U << FW_IPT_FORWARD | 1U << FW_IPT_OUTPUT |
-				  1U << FW_IPT_POSTROUTING,
-		[FW_IPT_NAT] = 1U << FW_IPT_PREROUTING | 1U << FW_IPT_INPUT | 1U << FW_IPT_OUTPUT |
-			       1U << FW_IPT_POSTROUTING,
-		[FW_IPT_FILTER] = 1U << FW_IPT_INPUT | 1U << FW_IPT_FORWARD | 1U << FW_IPT_OUTPUT,
-		[FW_IPT_SECURITY] = 1U << FW_IPT_INPUT | 1U << FW_IPT_FORWARD | 1U << FW_IPT_OUTPUT,
-	};
-
-	for (int base = FW_IPT_PREROUTING; base < FW_IPT_BASE_COUNT; base++) {
-		if ((there[table] >> base & 1) != 0 && fw_slice_is(name, fw_ipt_base_names[base])) {
-			return (enum fw_ipt_base)base;
-		}
-	}
-	return FW_IPT_NO_BASE;
-}
-
-/* The number of a chain's name in the table that is read, behind the table's initial. */
-static struct fw_ipt_number *number_of(struct reader *reader, struct fw_slice name) {
-	struct fw_buf key FW_AUTO(fw_buf_fini) = {0};
-
-	fw_buf_add_text(&key, fw_ipt_table_names[reader->table]);
-	fw_buf_add_char(&key, ' ');
-	fw_buf_add_slice(&key, name);
-	return fw_ipt_intern_number(&reader->pool, fw_buf_slice(&key));
-}
-
-/* A chain, known so far or not: chains are called before they are declared, too. */
-static uint32_t get_chain(struct reader *reader, struct fw_slice name) {
-	struct fw_ipt_number *number = number_of(reader, name);
-
-	if (number->mark != 0) {
-		return (uint32_t)number->mark - 1;
-	}
-	if (reader->chains.count == CHAINS_MAX) {
-		reader->too_large = true;
-		return 0;
-	}
-	FW_VEC_ADD(&reader->chains, (struct fw_ipt_chain){
-					    .name = fw_ipt_intern_text(&reader->pool, name),
-					    .table = reader->table,
-					    .base = base_of(reader->table, name),
-					    .first = FW_IPT_NO_RULE,
-					    .last = FW_IPT_NO_RULE,
-					    .line = reader->line,
-					    .start = reader->start,
-					    .end = reader->end,
-				    });
-	number->mark = reader->chains.count;
-	return (uint32_t)reader->chains.count - 1;
-}
-
-static struct fw_ipt_chain *chain_called(struct reader *reader, struct fw_slice name) {
-	uint32_t chain = get_chain(reader, name); /* may move them all */
-
-	return &reader->chains.items[chain];
-}
-
-static void empty_chain(struct fw_ipt_chain *chain) {
-	chain->first = chain->last = FW_IPT_NO_RULE;
-}
-
-static void set_policy(struct reader *reader, struct fw_ipt_chain *chain, struct fw_slice policy) {
-	chain->drops = fw_slice_is(policy, "DROP");
-	if (chain->base == FW_IPT_NO_BASE ? !fw_slice_is(policy, "-")
-					  : !chain->drops && !fw_slice_is(policy, "ACCEPT")) {
-		note_value(reader, "the policy", policy);
-	}
-}
-
-/* ":INPUT DROP [0:0]" */
-static void declare(struct reader *reader, struct fw_slice name, struct fw_slice policy) {
-	struct fw_ipt_chain *chain = chain_called(reader, name);
-
-	if (chain->declared) {
-		note_value(reader, "a second declaration of the chain", name);
-	}
-	chain->declared = true;
-	chain->line = reader->line;
-	chain->start = reader->start;
-	chain->end = reader->end;
-	set_policy(reader, chain, policy);
-}
+enum { RULES_MAX = 1 << 22 };
 
 /* ---- rules ---- */
 
@@ -175,7 +32,7 @@ static void claim_side(struct fw_ipt_parse *parse, enum fw_var var, struct fw_ip
 	parse->conds.count = kept;
 }
 
-static void describe_guard(struct reader *reader, struct fw_ipt_guard *guard) {
+static void describe_guard(struct fw_ipt_reader *reader, struct fw_ipt_guard *guard) {
 	for (size_t i = 0; i < guard->count; i++) {
 		const struct fw_ipt_cond *cond = &guard->conds[i];
 		const struct fw_ipt_set *set;
@@ -203,7 +60,7 @@ static void describe_guard(struct reader *reader, struct fw_ipt_guard *guard) {
 	}
 }
 
-static void name_interfaces(struct reader *reader, const struct fw_ipt_guard *guard) {
+static void name_interfaces(struct fw_ipt_reader *reader, const struct fw_ipt_guard *guard) {
 	for (size_t i = 0; i < guard->count; i++) {
 		const struct fw_ipt_cond *cond = &guard->conds[i];
 		const char *name = cond->data;
@@ -219,7 +76,7 @@ static void name_interfaces(struct reader *reader, const struct fw_ipt_guard *gu
 }
 
 /* What tells whether rules add to a set of this name, or delete from it. */
-static struct fw_ipt_number *filled_mark(struct reader *reader, const char *set) {
+static struct fw_ipt_number *filled_mark(struct fw_ipt_reader *reader, const char *set) {
 	struct fw_buf key FW_AUTO(fw_buf_fini) = {0};
 
 	fw_buf_printf(&key, "filled %s", set);
@@ -227,7 +84,7 @@ static struct fw_ipt_number *filled_mark(struct reader *reader, const char *set)
 }
 
 /* The set, or the first of its list, that rules fill; or NULL. */
-static const char *filled_set(struct reader *reader, const char *name) {
+static const char *filled_set(struct fw_ipt_reader *reader, const char *name) {
 	const struct fw_ipt_sets *sets = reader->text->sets;
 	const struct fw_ipt_set *set = sets == NULL ? NULL : fw_ipt_sets_find(sets, name);
 
@@ -242,7 +99,7 @@ static const char *filled_set(struct reader *reader, const char *name) {
 	return NULL;
 }
 
-static const struct fw_ipt_guard *get_guard(struct reader *reader) {
+static const struct fw_ipt_guard *get_guard(struct fw_ipt_reader *reader) {
 	const struct fw_ipt_parse *parse = &reader->parse;
 	size_t size = parse->conds.count * sizeof(*parse->conds.items);
 	struct fw_slice bytes = {(const char *)parse->conds.items, size};
@@ -262,21 +119,21 @@ static const struct fw_ipt_guard *get_guard(struct reader *reader) {
 }
 
 /* What a target does to the rule. */
-static void set_target(struct reader *reader, struct fw_ipt_rule *rule) {
+static void set_target(struct fw_ipt_reader *reader, struct fw_ipt_rule *rule) {
 	struct fw_ipt_parse *parse = &reader->parse;
 
 	rule->action = FW_RB_CONTINUE;
 	if (parse->chain != NULL) {
 		rule->action = parse->goes ? FW_RB_GOTO : FW_RB_JUMP;
-		rule->chain = get_chain(reader, fw_slice(parse->chain));
+		rule->chain = fw_ipt_get_chain(reader, fw_slice(parse->chain));
 		reader->chains.items[rule->chain].references++;
 	} else if (parse->target != NULL) {
 		rule->unknown = fw_ipt_target_set(parse, rule);
 	}
 }
 
-static void link_rule(
-	struct reader *reader, uint32_t chain, bool in_front, const struct fw_ipt_rule *rule) {
+static void link_rule(struct fw_ipt_reader *reader, uint32_t chain, bool in_front,
+	const struct fw_ipt_rule *rule) {
 	struct fw_ipt_chain *to = &reader->chains.items[chain];
 	uint32_t index = (uint32_t)reader->rules.count;
 
@@ -298,7 +155,7 @@ static void link_rule(
 
 /* One for each address in the lists of -s and -d. */
 static void link_rules(
-	struct reader *reader, uint32_t chain, bool in_front, struct fw_ipt_rule *rule) {
+	struct fw_ipt_reader *reader, uint32_t chain, bool in_front, struct fw_ipt_rule *rule) {
 	const struct fw_ipt_parse *parse = &reader->parse;
 	size_t sources = parse->sources.count != 0 ? parse->sources.count : 1;
 	size_t destinations = parse->destinations.count != 0 ? parse->destinations.count : 1;
@@ -322,7 +179,7 @@ static struct fw_ipt_cond unknown_cond(const char *what) {
 
 /* The rule as it is, and others for what it may match besides. */
 static void link_all(
-	struct reader *reader, uint32_t chain, bool in_front, struct fw_ipt_rule *rule) {
+	struct fw_ipt_reader *reader, uint32_t chain, bool in_front, struct fw_ipt_rule *rule) {
 	struct fw_ipt_parse *parse = &reader->parse;
 	bool decides = rule->action != FW_RB_CONTINUE && rule->unknown == NULL;
 	bool calls = rule->action == FW_RB_JUMP || rule->action == FW_RB_GOTO;
@@ -353,7 +210,7 @@ static void link_all(
 }
 
 /* What cannot be parsed is no rule at all: the text that holds it is never loaded. */
-static void read_rule(struct reader *reader, size_t from, uint32_t chain, bool in_front) {
+static void read_rule(struct fw_ipt_reader *reader, size_t from, uint32_t chain, bool in_front) {
 	struct fw_ipt_parse *parse = &reader->parse;
 	struct fw_ipt_rule rule = {
 		.line = reader->line, .start = reader->start, .end = reader->end};
@@ -366,7 +223,7 @@ static void read_rule(struct reader *reader, size_t from, uint32_t chain, bool i
 	parse->base = reader->chains.items[chain].base;
 	fw_ipt_parse_rule(parse);
 	if (parse->unknown != NULL) {
-		note(reader, parse->unknown);
+		fw_ipt_note(reader, parse->unknown);
 		return;
 	}
 	if (parse->other_family) {
@@ -430,38 +287,38 @@ static bool is_number(struct fw_slice word, uint64_t *out) {
 }
 
 /* All chains of the table, or one. */
-static void flush(struct reader *reader, const struct fw_slice *name) {
+static void flush(struct fw_ipt_reader *reader, const struct fw_slice *name) {
 	if (name != NULL) {
-		empty_chain(chain_called(reader, *name));
+		fw_ipt_empty_chain(fw_ipt_chain_called(reader, *name));
 		return;
 	}
 	for (size_t i = 0; i < reader->chains.count; i++) {
 		if (reader->chains.items[i].table == reader->table) {
-			empty_chain(&reader->chains.items[i]);
+			fw_ipt_empty_chain(&reader->chains.items[i]);
 		}
 	}
 }
 
 /* Chains that are removed are empty, and nobody calls them. */
-static void remove_chain(struct reader *reader, struct fw_slice name) {
-	struct fw_ipt_chain *chain = chain_called(reader, name);
+static void remove_chain(struct fw_ipt_reader *reader, struct fw_slice name) {
+	struct fw_ipt_chain *chain = fw_ipt_chain_called(reader, name);
 
 	if (chain->base != FW_IPT_NO_BASE || chain->first != FW_IPT_NO_RULE ||
 		chain->references != 0) {
-		note_value(reader, "the removal of the chain", name);
+		fw_ipt_note_value(reader, "the removal of the chain", name);
 	}
 	chain->declared = false;
 }
 
 /* Chains are there before anything is said of them. */
-static bool is_missing(struct reader *reader, struct fw_slice name) {
-	size_t mark = number_of(reader, name)->mark;
+static bool is_missing(struct fw_ipt_reader *reader, struct fw_slice name) {
+	size_t mark = fw_ipt_chain_number(reader, name)->mark;
 
-	return base_of(reader->table, name) == FW_IPT_NO_BASE &&
+	return fw_ipt_base_of(reader->table, name) == FW_IPT_NO_BASE &&
 	       (mark == 0 || !reader->chains.items[mark - 1].declared);
 }
 
-static void run_command(struct reader *reader, size_t at) {
+static void run_command(struct fw_ipt_reader *reader, size_t at) {
 	const struct fw_ipt_word *words = reader->words.list.items;
 	size_t count = reader->words.list.count;
 	enum command command = find_command(words[at].text);
@@ -469,37 +326,37 @@ static void run_command(struct reader *reader, size_t at) {
 	uint64_t number;
 
 	if (name != NULL && command != NO_COMMAND && command != NEW && is_missing(reader, *name)) {
-		note_value(reader, "the missing chain", *name);
+		fw_ipt_note_value(reader, "the missing chain", *name);
 	} else if ((command == ZERO || command == FLUSH) && at + 2 >= count) {
 		if (command == FLUSH) {
 			flush(reader, name);
 		}
 	} else if (command == NO_COMMAND || name == NULL) {
-		note_value(reader, "the line", words[at].text);
+		fw_ipt_note_value(reader, "the line", words[at].text);
 	} else if (command == APPEND) {
-		read_rule(reader, at + 2, get_chain(reader, *name), false);
+		read_rule(reader, at + 2, fw_ipt_get_chain(reader, *name), false);
 	} else if (command == INSERT) {
 		bool placed = at + 2 < count && is_number(words[at + 2].text, &number);
 		if (placed && number != 1) {
-			note(reader, "an insertion between rules");
+			fw_ipt_note(reader, "an insertion between rules");
 		}
-		read_rule(reader, at + 2 + placed, get_chain(reader, *name), true);
+		read_rule(reader, at + 2 + placed, fw_ipt_get_chain(reader, *name), true);
 	} else if (command == NEW && at + 2 == count) {
-		declare(reader, *name, FW_SLICE("-"));
+		fw_ipt_declare_chain(reader, *name, FW_SLICE("-"));
 	} else if (command == POLICY && at + 3 == count) {
-		set_policy(reader, chain_called(reader, *name), words[at + 2].text);
+		fw_ipt_set_policy(reader, fw_ipt_chain_called(reader, *name), words[at + 2].text);
 	} else if (command == REMOVE && at + 2 == count) {
 		remove_chain(reader, *name);
 	} else {
-		note_value(reader, "the command", words[at].text);
+		fw_ipt_note_value(reader, "the command", words[at].text);
 	}
 }
 
 /* ---- lines ---- */
 
-static void begin_table(struct reader *reader, struct fw_slice name) {
+static void begin_table(struct fw_ipt_reader *reader, struct fw_slice name) {
 	if (reader->table != FW_IPT_NO_TABLE) {
-		note(reader, "a table in a table");
+		fw_ipt_note(reader, "a table in a table");
 	}
 	reader->begun = true;
 	reader->table = FW_IPT_NO_TABLE;
@@ -509,11 +366,11 @@ static void begin_table(struct reader *reader, struct fw_slice name) {
 		}
 	}
 	if (reader->table == FW_IPT_NO_TABLE) {
-		note_value(reader, "the table", name);
+		fw_ipt_note_value(reader, "the table", name);
 		return;
 	}
 	if (reader->seen[reader->table]) {
-		note_value(reader, "a second table", name);
+		fw_ipt_note_value(reader, "a second table", name);
 	}
 	reader->seen[reader->table] = true;
 	reader->table_line = reader->line;
@@ -521,26 +378,26 @@ static void begin_table(struct reader *reader, struct fw_slice name) {
 	reader->table_end = reader->end;
 }
 
-static void end_table(struct reader *reader, struct fw_slice line) {
+static void end_table(struct fw_ipt_reader *reader, struct fw_slice line) {
 	if (reader->table == FW_IPT_NO_TABLE) {
-		note(reader, "a COMMIT of no table");
+		fw_ipt_note(reader, "a COMMIT of no table");
 	}
 	if (!fw_slice_is(line, "COMMIT")) {
-		note_value(reader, "the line", line);
+		fw_ipt_note_value(reader, "the line", line);
 	}
 	reader->table = FW_IPT_NO_TABLE;
 }
 
-static void read_declaration(struct reader *reader) {
+static void read_declaration(struct fw_ipt_reader *reader) {
 	const struct fw_ipt_word *words = reader->words.list.items;
 	struct fw_slice name = words[0].text;
 
 	name = (struct fw_slice){name.data + 1, name.length - 1};
 	if (name.length == 0 || reader->words.list.count < 2 || reader->words.list.count > 3) {
-		note_value(reader, "the line", words[0].text);
+		fw_ipt_note_value(reader, "the line", words[0].text);
 		return;
 	}
-	declare(reader, name, words[1].text);
+	fw_ipt_declare_chain(reader, name, words[1].text);
 }
 
 /* "[12:345]" */
@@ -558,52 +415,52 @@ static bool are_counters(struct fw_slice word) {
 }
 
 /* Rules alone may stand behind blanks. */
-static void read_words(struct reader *reader, struct fw_slice line) {
+static void read_words(struct fw_ipt_reader *reader, struct fw_slice line) {
 	const struct fw_ipt_word *words = reader->words.list.items;
 	struct fw_slice first = words[0].text;
 	size_t at = 0;
 
 	if (first.data != line.data && (first.length == 0 || first.data[0] != '-')) {
-		note_value(reader, "the line", first);
+		fw_ipt_note_value(reader, "the line", first);
 	} else if (first.length != 0 && first.data[0] == '*') {
 		begin_table(reader, (struct fw_slice){first.data + 1, first.length - 1});
 	} else if (fw_slice_is(first, "COMMIT")) {
 		end_table(reader, line);
 	} else if (reader->table == FW_IPT_NO_TABLE) {
-		note_value(reader, "a line in no table:", first);
+		fw_ipt_note_value(reader, "a line in no table:", first);
 	} else if (first.length != 0 && first.data[0] == ':') {
 		read_declaration(reader);
 	} else {
 		at += are_counters(first);
 		if (at == reader->words.list.count) {
-			note_value(reader, "the line", first);
+			fw_ipt_note_value(reader, "the line", first);
 		} else {
 			run_command(reader, at);
 		}
 	}
 }
 
-static void read_line(struct reader *reader, struct fw_slice line) {
+static void read_line(struct fw_ipt_reader *reader, struct fw_slice line) {
 	struct fw_slice trimmed = fw_slice_trim(line);
 
 	if (line.length == 0 || line.data[0] == '#') {
 		return;
 	}
 	if (trimmed.length == 0) {
-		note(reader, "a line of blanks");
+		fw_ipt_note(reader, "a line of blanks");
 		return;
 	}
 	if (memchr(line.data, 0, line.length) != NULL) {
-		note(reader, "a NUL");
+		fw_ipt_note(reader, "a NUL");
 	} else if (!fw_ipt_split(reader->arena, line, false, &reader->words)) {
-		note(reader, "a quote that does not end");
+		fw_ipt_note(reader, "a quote that does not end");
 	} else {
 		read_words(reader, line);
 	}
 }
 
 /* What is said of a table that does not end cannot be loaded. */
-static void read_lines(struct reader *reader) {
+static void read_lines(struct fw_ipt_reader *reader) {
 	struct fw_slice rest = reader->text->source->text;
 
 	while (rest.data != NULL && !reader->too_large) {
@@ -619,23 +476,25 @@ static void read_lines(struct reader *reader) {
 			"a text that is not of iptables-save, for it has no tables";
 	}
 	if (reader->table != FW_IPT_NO_TABLE) {
-		note_at(reader, "a table without COMMIT", reader->table_line, reader->table_start,
-			reader->table_end);
+		fw_ipt_note_at(reader, "a table without COMMIT", reader->table_line,
+			reader->table_start, reader->table_end);
 	}
 }
 
 /* ---- the end ---- */
 
 /* Rules of flowfw's chains where those that call them are somebody else's: its own come first. */
-static void call_base(struct reader *reader, enum fw_ipt_table table, enum fw_ipt_base base) {
+static void call_base(
+	struct fw_ipt_reader *reader, enum fw_ipt_table table, enum fw_ipt_base base) {
 	struct fw_slice name = fw_slice(fw_ipt_base_names[base]);
 	struct fw_buf own FW_AUTO(fw_buf_fini) = {0};
 
 	fw_buf_printf(&own, "FLOWFW-%s", fw_ipt_base_names[base]);
 	reader->table = table;
-	size_t called = number_of(reader, fw_buf_slice(&own))->mark;
+	size_t called = fw_ipt_chain_number(reader, fw_buf_slice(&own))->mark;
 	if (called == 0 || !reader->chains.items[called - 1].declared ||
-		number_of(reader, name)->mark != 0 || base_of(table, name) == FW_IPT_NO_BASE) {
+		fw_ipt_chain_number(reader, name)->mark != 0 ||
+		fw_ipt_base_of(table, name) == FW_IPT_NO_BASE) {
 		return;
 	}
 	const struct fw_ipt_chain *chain = &reader->chains.items[called - 1];
@@ -651,7 +510,7 @@ static void call_base(struct reader *reader, enum fw_ipt_table table, enum fw_ip
 	reader->end = chain->end;
 	fw_ipt_parse_reset(&reader->parse);
 	rule.guard = get_guard(reader);
-	uint32_t caller = get_chain(reader, name);
+	uint32_t caller = fw_ipt_get_chain(reader, name);
 	if (reader->too_large) {
 		return;
 	}
@@ -664,7 +523,7 @@ static void call_base(struct reader *reader, enum fw_ipt_table table, enum fw_ip
 			fw_ipt_base_names[base]));
 }
 
-static void call_bases(struct reader *reader) {
+static void call_bases(struct fw_ipt_reader *reader) {
 	for (int table = FW_IPT_RAW; table < FW_IPT_TABLE_COUNT; table++) {
 		for (int base = FW_IPT_PREROUTING; base < FW_IPT_BASE_COUNT; base++) {
 			call_base(reader, (enum fw_ipt_table)table, (enum fw_ipt_base)base);
@@ -672,7 +531,7 @@ static void call_bases(struct reader *reader) {
 	}
 }
 
-static void find_filled(struct reader *reader) {
+static void find_filled(struct fw_ipt_reader *reader) {
 	for (size_t i = 0; i < reader->guards.count && reader->fills; i++) {
 		struct fw_ipt_guard *guard = reader->guards.items[i];
 		for (size_t j = 0; j < guard->count && guard->filled == NULL; j++) {
@@ -684,7 +543,7 @@ static void find_filled(struct reader *reader) {
 }
 
 /* A rule about a set that others fill: what is dropped then may be more in use. */
-static void check_filled(struct reader *reader, struct fw_ipt_rule *rule) {
+static void check_filled(struct fw_ipt_reader *reader, struct fw_ipt_rule *rule) {
 	bool drops = rule->action == FW_RB_DROP || rule->action == FW_RB_REJECT;
 	bool inverted = false;
 
@@ -710,10 +569,10 @@ static void check_filled(struct reader *reader, struct fw_ipt_rule *rule) {
 /* With such a rule no file is loaded at all, so that it is none; in a kernel it matters if packets
  * come to it. */
 static void refuse(void *context, struct fw_ipt_rule *rule, const char *what) {
-	struct reader *reader = context;
+	struct fw_ipt_reader *reader = context;
 
 	if (reader->parse.file) {
-		note_at(reader, what, rule->line, rule->start, rule->end);
+		fw_ipt_note_at(reader, what, rule->line, rule->start, rule->end);
 		rule->action = FW_RB_CONTINUE;
 		rule->unknown = NULL;
 	} else {
@@ -722,7 +581,7 @@ static void refuse(void *context, struct fw_ipt_rule *rule, const char *what) {
 }
 
 /* A call of what is no chain that was there before. A kernel's is of a module that is not known. */
-static void check_call(struct reader *reader, struct fw_ipt_rule *rule) {
+static void check_call(struct fw_ipt_reader *reader, struct fw_ipt_rule *rule) {
 	const struct fw_ipt_chain *chain = &reader->chains.items[rule->chain];
 
 	if (!chain->declared || chain->base != FW_IPT_NO_BASE || chain->line > rule->line) {
@@ -733,7 +592,7 @@ static void check_call(struct reader *reader, struct fw_ipt_rule *rule) {
 
 /* Calls of chains that are missing, changes that nothing asks about, and what only the whole of the
  * rules tells. */
-static void check_rules(struct reader *reader) {
+static void check_rules(struct fw_ipt_reader *reader) {
 	struct fw_ipt_checked all = {&reader->pool, reader->chains.items, reader->chains.count,
 		reader->rules.items, reader->rules.count};
 
@@ -769,7 +628,7 @@ static void find_types(struct fw_ipt_text *text, size_t count) {
 #define SEAL(reader, vec)                                                                          \
 	fw_rb_copy((reader)->arena, (vec)->items, (vec)->count, sizeof(*(vec)->items))
 
-static void finish(struct reader *reader, struct fw_ruleset *out) {
+static void finish(struct fw_ipt_reader *reader, struct fw_ruleset *out) {
 	struct fw_ipt_text *text = reader->text;
 
 	text->chains = SEAL(reader, &reader->chains);
@@ -791,7 +650,7 @@ static void finish(struct reader *reader, struct fw_ruleset *out) {
 	};
 }
 
-static void reader_fini(struct reader *reader) {
+static void reader_fini(struct fw_ipt_reader *reader) {
 	fw_ipt_pool_fini(&reader->pool);
 	fw_ipt_parse_fini(&reader->parse);
 	FW_VEC_FINI(&reader->words.list);
@@ -803,7 +662,7 @@ static void reader_fini(struct reader *reader) {
 	FW_VEC_FINI(&reader->remarks);
 }
 
-static void read_sets(struct reader *reader, const struct fw_source *source) {
+static void read_sets(struct fw_ipt_reader *reader, const struct fw_source *source) {
 	struct fw_ipt_sets *sets = FW_ARENA_NEW(reader->arena, struct fw_ipt_sets);
 
 	fw_ipt_sets_read(reader->arena, &reader->pool, reader->parse.file, source, sets);
@@ -819,7 +678,7 @@ bool fw_read_iptables(struct fw_arena *arena, enum fw_family family, bool file,
 	const struct fw_source *text, const struct fw_source *sets, struct fw_ruleset *out,
 	struct fw_diags *diags) {
 	FW_AUTO(reader_fini)
-	struct reader reader = {
+	struct fw_ipt_reader reader = {
 		.arena = arena,
 		.text = FW_ARENA_NEW(arena, struct fw_ipt_text),
 		.pool = {.arena = arena},
