@@ -247,7 +247,8 @@ static int ask(const struct fw_emitted *emitted, struct fw_buf *result) {
 	if (pipe2(ends, O_CLOEXEC) != 0) {
 		return errno;
 	}
-	signal(SIGCHLD, SIG_DFL); /* where it is ignored, nobody is told how a child ended */
+	/* Where it is ignored, nobody is told how a child ended. */
+	void (*before)(int) = signal(SIGCHLD, SIG_DFL);
 	pid_t pid = fork();
 	if (pid == 0) {
 		close(ends[0]);
@@ -261,6 +262,7 @@ static int ask(const struct fw_emitted *emitted, struct fw_buf *result) {
 	close(ends[0]);
 	while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR) {
 	}
+	signal(SIGCHLD, before);
 	return error == 0 && (status != 0 || result->length < sizeof(struct head)) ? ECANCELED
 										   : error;
 }

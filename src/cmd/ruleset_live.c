@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "cmd/ruleset_sources.h"
 
@@ -134,16 +135,30 @@ static bool ask_teller(struct live *live, size_t which) {
 	return live->texts[which] != NULL;
 }
 
-/* Whether ip_tables has any tables. Asking their program would make them. */
-static bool has_tables(const char *path) {
+/* Whether ip_tables has any tables, in *out. Asking their program would make them. Without the
+ * module there is no such file; without /proc there is nothing to know it by. */
+static bool find_tables(struct fw_run *run, const char *path, bool *out) {
 	FW_AUTO(fw_buf_fini) struct fw_buf names = {0};
+	int error = fw_file_read(path, NAMES_MAX, &names);
 
-	return fw_file_read(path, NAMES_MAX, &names) == 0 && names.length != 0;
+	if (error == ENOENT && access("/proc/net/dev", F_OK) == 0) {
+		error = 0;
+	}
+	if (error != 0) {
+		fw_failure(&run->diags, "unreadable-rules", error,
+			"cannot tell whether there are rules of iptables-legacy: cannot read '%s'",
+			path);
+	}
+	*out = names.length != 0;
+	return error == 0;
 }
 
 static bool ask_tellers(struct live *live, bool opaque) {
 	for (size_t i = 0; i < FW_LENGTH(tellers); i++) {
-		bool needed = tellers[i].legacy ? has_tables(tellers[i].tables) : opaque;
+		bool needed = opaque;
+		if (tellers[i].legacy && !find_tables(live->run, tellers[i].tables, &needed)) {
+			return false;
+		}
 		if (needed && !ask_teller(live, i)) {
 			return false;
 		}
