@@ -92,6 +92,19 @@ static void keep_part(struct emission *emission, enum part part, bool limited) {
 	emission->lowering.rules.count = kept;
 }
 
+/*
+ * What a hook's first walk over its flows lowered, and named the tables of, needs no other look for
+ * a limit that no flow has.
+ */
+static bool is_walked(
+	const struct fw_flow *first, const struct fw_flow *end, enum fw_hook hook, bool limited) {
+	bool needed = !limited;
+	for (const struct fw_flow *flow = first; flow < end; flow++) {
+		needed |= flow->limit.count != 0;
+	}
+	return first->hook == hook && needed;
+}
+
 /* The flows of a hook, service by service, with a limit or without. */
 static void add_kind_of_flows(
 	struct emission *emission, enum fw_hook hook, bool in, enum part part, bool limited) {
@@ -100,7 +113,7 @@ static void add_kind_of_flows(
 
 	for (const struct fw_flow *first = policy->flows; first < end; first = run_end) {
 		run_end = fw_pf_run_end(policy, first);
-		if (first->hook != hook) {
+		if (!is_walked(first, run_end, hook, limited)) {
 			continue;
 		}
 		fw_pf_lower(&emission->lowering, first, run_end, in);
