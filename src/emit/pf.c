@@ -268,14 +268,16 @@ static void add_table(struct fw_buf *out, const struct fw_pf_table *table) {
 
 	fw_pf_separate(out);
 	fw_pf_add_heading(out, table->title, table->note);
-	fw_buf_printf(out, "table <%s> const {\n", table->name);
+	fw_buf_add_text(out, "table ");
+	fw_pf_add_table_name(out, table->name);
+	fw_buf_add_text(out, " const {\n");
 	for (size_t i = 0; i < table->count; i++) {
-		const struct fw_pf_entry *entry = &table->entries[i];
-		fw_buf_add_text(out, entry->negated ? "\t!" : "\t");
-		fw_range_format(&entry->range, out);
-		if (named && entry->name != NULL) {
+		struct fw_pf_entry entry = fw_pf_table_at(table, i);
+		fw_buf_add_text(out, entry.negated ? "\t!" : "\t");
+		fw_range_format(&entry.range, out);
+		if (named && entry.name != NULL) {
 			fw_buf_add_text(out, "\t# ");
-			fw_buf_add_comment(out, entry->name);
+			fw_buf_add_comment(out, entry.name);
 		}
 		fw_buf_add_char(out, '\n');
 	}

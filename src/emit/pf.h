@@ -8,6 +8,7 @@
  */
 
 #include "emit/emit.h"
+#include "emit/index.h"
 
 enum fw_pf_dialect { FW_PF_DIALECT_NONE, FW_PF_OPENBSD, FW_PF_FREEBSD };
 
@@ -35,11 +36,11 @@ struct fw_pf_table {
 	const char *name; /* at most FW_PF_NAME_MAX; NULL until a rule has it */
 	const char *title, *note;
 	/** By family and address; without entries that are a whole family, for which `all` stands.
-	 */
+	 * Where `entries` is NULL, each of `members` is one. See fw_pf_table_at(). */
 	const struct fw_pf_entry *entries;
+	const struct fw_endpoint *const *members;
 	size_t count;
 	bool all[FW_FAMILY_COUNT], has[FW_FAMILY_COUNT];
-	struct fw_pf_tables_entry *entry; /* that it is in */
 };
 
 enum { FW_PF_NAME_MAX = 31 }; /* PF_TABLE_NAME_SIZE with its NUL is 32 */
@@ -47,16 +48,36 @@ enum { FW_PF_NAME_MAX = 31 }; /* PF_TABLE_NAME_SIZE with its NUL is 32 */
 /** All tables of one policy; a zeroed one with an arena is empty. */
 struct fw_pf_tables {
 	struct fw_arena *arena;
-	struct fw_pf_tables_entry *by_key, *by_name;
+	struct fw_pf_tables_entry *by_key;
+	struct fw_pf_own_entry *own;
 	FW_VEC(struct fw_pf_table *) named; /* those that rules have */
+	struct fw_index names;		    /* of these, by number */
+	struct fw_buf text;		    /* a name under way */
+};
+
+/** Tables of the members that bring ports, one for each list of these, in their order. */
+struct fw_pf_own {
+	struct fw_pf_table *tables;
+	size_t count;
 };
 
 void fw_pf_tables_fini(struct fw_pf_tables *tables);
 /** The members that the key asks for, except those it excepts. */
 struct fw_pf_table *fw_pf_table_get(struct fw_pf_tables *tables, struct fw_pf_key key);
-/** The same for members that were collected before, all of them with the key's ports. */
-struct fw_pf_table *fw_pf_table_of(struct fw_pf_tables *tables, struct fw_pf_key key,
+/** Puts such members into a table that has its key; the arena's, they may become its own. */
+void fw_pf_table_fill(struct fw_pf_tables *tables, struct fw_pf_table *table,
 	const struct fw_endpoint *const *members, size_t count);
+static inline struct fw_pf_entry fw_pf_table_at(const struct fw_pf_table *table, size_t at) {
+	if (table->entries != NULL) {
+		return table->entries[at];
+	}
+	return (struct fw_pf_entry){table->members[at]->range, false, table->members[at]->name};
+}
+/** Those of a set, except what `except` holds if that is not NULL. */
+struct fw_pf_own fw_pf_own_tables(
+	struct fw_pf_tables *tables, const struct fw_set *set, const struct fw_set *except);
+/** What they are found by. */
+void fw_pf_own_fini(struct fw_pf_tables *tables);
 /** Gives it its name: a rule has it. `service` is whose exceptions it leaves out. */
 void fw_pf_table_name(struct fw_pf_tables *tables, struct fw_pf_table *table, const char *service);
 

@@ -10,9 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define uthash_malloc(size) fw_alloc(size)
-#include <uthash.h>
-
 enum {
 	WAYS_MAX = 2, /* a side is met once for both families, or once for each */
 	MINUTE = 60,
@@ -368,34 +365,6 @@ static void lower_clause(struct fw_pf_lowering *lowering, const struct setting *
 
 /* ---- members that bring their own ports ---- */
 
-struct group {
-	const struct fw_port_list *ports;
-	FW_VEC(const struct fw_endpoint *) members;
-	UT_hash_handle hh;
-};
-
-static void collect(struct fw_arena *arena, struct group **groups, const struct fw_set *set) {
-	for (int family = FW_IPV4; family < FW_FAMILY_COUNT; family++) {
-		const struct fw_members *members = &set->members[family];
-		for (size_t i = members->plain_count; i < members->count; i++) {
-			const struct fw_endpoint *member = &members->items[i];
-			struct group *group;
-			HASH_FIND_PTR(*groups, &member->own, group);
-			if (group == NULL) {
-				group = FW_ARENA_NEW(arena, struct group);
-				group->ports = member->own;
-				HASH_ADD_PTR(*groups, ports, group);
-			}
-			FW_VEC_ADD(&group->members, member);
-		}
-	}
-}
-
-/* By their ports, so that another member moves no rule. */
-static int compare_groups(struct group *a, struct group *b) {
-	return fw_port_list_compare(a->ports, b->ports);
-}
-
 static void add_own(struct fw_pf_lowering *lowering, const struct setting *setting,
 	uint8_t protocol, const struct fw_ports *ports, size_t count) {
 	if (count != 0) {
@@ -408,11 +377,9 @@ static void add_own(struct fw_pf_lowering *lowering, const struct setting *setti
 }
 
 /* The setting with the members of one list of ports for its peers. */
-static void lower_group(struct fw_pf_lowering *lowering, const struct setting *setting,
-	const struct wish *peers, const struct fw_set *set, const struct group *group) {
-	struct fw_pf_key key = {set, peers->side->except, group->ports, 0};
-	struct fw_pf_table *table =
-		fw_pf_table_of(&lowering->tables, key, group->members.items, group->members.count);
+static void lower_list(struct fw_pf_lowering *lowering, const struct setting *setting,
+	const struct wish *peers, struct fw_pf_table *table) {
+	const struct fw_port_list *ports = table->key.ports;
 	struct wish wish = *peers;
 	struct setting changed = *setting;
 
@@ -420,20 +387,16 @@ static void lower_group(struct fw_pf_lowering *lowering, const struct setting *s
 	wish.table_count = 1;
 	*(peers->side == &setting->flow->source ? &changed.source : &changed.destination) =
 		side_ways(lowering, &wish);
-	add_own(lowering, &changed, IPPROTO_TCP, group->ports->tcp, group->ports->tcp_count);
-	add_own(lowering, &changed, IPPROTO_UDP, group->ports->udp, group->ports->udp_count);
+	add_own(lowering, &changed, IPPROTO_TCP, ports->tcp, ports->tcp_count);
+	add_own(lowering, &changed, IPPROTO_UDP, ports->udp, ports->udp_count);
 }
 
 static void lower_own(struct fw_pf_lowering *lowering, const struct setting *setting,
 	const struct wish *peers, const struct fw_set *set) {
-	struct group *groups = NULL, *group, *next;
+	struct fw_pf_own own = fw_pf_own_tables(&lowering->tables, set, peers->side->except);
 
-	collect(lowering->arena, &groups, set);
-	HASH_SORT(groups, compare_groups);
-	HASH_ITER (hh, groups, group, next) {
-		lower_group(lowering, setting, peers, set, group);
-		FW_VEC_FINI(&group->members);
-		HASH_DEL(groups, group);
+	for (size_t i = 0; i < own.count; i++) {
+		lower_list(lowering, setting, peers, &own.tables[i]);
 	}
 }
 

@@ -18,12 +18,14 @@ enum { HASH_DIGITS = 8, WORD_BITS = 64 };
 
 struct fw_pf_tables_entry {
 	struct fw_pf_table table;
-	UT_hash_handle by_key, by_name;
+	UT_hash_handle by_key;
 };
 
 void fw_pf_tables_fini(struct fw_pf_tables *tables) {
 	HASH_CLEAR(by_key, tables->by_key);
-	HASH_CLEAR(by_name, tables->by_name);
+	fw_pf_own_fini(tables);
+	fw_index_fini(&tables->names);
+	fw_buf_fini(&tables->text);
 	FW_VEC_FINI(&tables->named);
 }
 
@@ -138,7 +140,19 @@ static bool has_own(const struct fw_set *set) {
 	       set->members[FW_IPV6].plain_count < set->members[FW_IPV6].count;
 }
 
-static void fill(struct fw_pf_tables *tables, struct fw_pf_table *table,
+/* Whether each member is an entry as it is: most are, and need no copy. */
+static bool are_entries(const struct fw_endpoint *const *members, size_t count) {
+	for (size_t i = 0; i < count; i++) {
+		const struct fw_range *range = &members[i]->range;
+		if ((i != 0 && fw_range_compare(&members[i - 1]->range, range) >= 0) ||
+			fw_range_prefix_length(range) <= 0) {
+			return false;
+		}
+	}
+	return true;
+}
+
+static void fill_subtracted(struct fw_pf_tables *tables, struct fw_pf_table *table,
 	const struct fw_endpoint *const *members, size_t count) {
 	entry_vec entries = {0};
 
@@ -156,54 +170,48 @@ static void fill(struct fw_pf_tables *tables, struct fw_pf_table *table,
 	if (entries.count != 0) {
 		qsort(entries.items, entries.count, sizeof(*entries.items), compare_entries);
 	}
+	table->entries = entries.items;
 	table->count = subtract(entries.items, entries.count);
-	struct fw_pf_entry *copy = FW_ARENA_ARRAY(tables->arena, struct fw_pf_entry, table->count);
-	for (size_t i = 0; i < table->count; i++) {
-		copy[i] = entries.items[i];
-		table->has[copy[i].range.family] = true;
-	}
-	table->entries = copy;
-	FW_VEC_FINI(&entries);
+	fw_arena_keep(tables->arena, entries.items);
 }
 
-static struct fw_pf_table *find(struct fw_pf_tables *tables, const struct fw_pf_key *key) {
-	struct fw_pf_tables_entry *entry;
-	HASH_FIND(by_key, tables->by_key, key, sizeof(*key), entry);
-	return entry != NULL ? &entry->table : NULL;
-}
-
-struct fw_pf_table *fw_pf_table_of(struct fw_pf_tables *tables, struct fw_pf_key key,
+void fw_pf_table_fill(struct fw_pf_tables *tables, struct fw_pf_table *table,
 	const struct fw_endpoint *const *members, size_t count) {
-	struct fw_pf_table *table = find(tables, &key);
-	if (table == NULL) {
-		struct fw_pf_tables_entry *entry =
-			FW_ARENA_NEW(tables->arena, struct fw_pf_tables_entry);
-		table = &entry->table;
-		table->key = key;
-		table->entry = entry;
-		fill(tables, table, members, count);
-		HASH_ADD(by_key, tables->by_key, table.key, sizeof(key), entry);
+	if (table->key.except == NULL && are_entries(members, count)) {
+		table->members = members;
+		table->count = count;
+	} else {
+		fill_subtracted(tables, table, members, count);
 	}
-	return table;
+	for (size_t i = 0; i < table->count; i++) {
+		table->has[table->entries != NULL ? table->entries[i].range.family
+						  : members[i]->range.family] = true;
+	}
 }
 
 struct fw_pf_table *fw_pf_table_get(struct fw_pf_tables *tables, struct fw_pf_key key) {
+	struct fw_pf_tables_entry *entry;
+
 	key.plain = key.plain != 0 && has_own(key.set) ? 1 : 0;
-	struct fw_pf_table *table = find(tables, &key);
-	if (table != NULL) {
-		return table;
+	HASH_FIND(by_key, tables->by_key, &key, sizeof(key), entry);
+	if (entry != NULL) {
+		return &entry->table;
 	}
-	FW_VEC(const struct fw_endpoint *) members = {0};
+	const struct fw_members *all = key.set->members;
+	const struct fw_endpoint **members = FW_ARENA_ARRAY(
+		tables->arena, const struct fw_endpoint *, all[FW_IPV4].count + all[FW_IPV6].count);
+	size_t count = 0;
 	for (int family = FW_IPV4; family < FW_FAMILY_COUNT; family++) {
-		const struct fw_members *all = &key.set->members[family];
-		size_t count = key.plain != 0 ? all->plain_count : all->count;
-		for (size_t i = 0; i < count; i++) {
-			FW_VEC_ADD(&members, &all->items[i]);
+		size_t kept = key.plain != 0 ? all[family].plain_count : all[family].count;
+		for (size_t i = 0; i < kept; i++) {
+			members[count++] = &all[family].items[i];
 		}
 	}
-	table = fw_pf_table_of(tables, key, members.items, members.count);
-	FW_VEC_FINI(&members);
-	return table;
+	entry = FW_ARENA_NEW(tables->arena, struct fw_pf_tables_entry);
+	entry->table.key = key;
+	fw_pf_table_fill(tables, &entry->table, members, count);
+	HASH_ADD(by_key, tables->by_key, table.key, sizeof(key), entry);
+	return &entry->table;
 }
 
 /* ---- names ---- */
@@ -220,7 +228,9 @@ static void write_ports(
 static void write_name(struct fw_buf *out, const struct fw_pf_key *key, const char *service) {
 	bool peers = key->set->literal && strchr(key->set->name, '_') == NULL;
 
-	fw_buf_printf(out, "fw_%s%s", key->set->name, peers ? "_peers" : "");
+	fw_buf_add_text(out, "fw_");
+	fw_buf_add_text(out, key->set->name);
+	fw_buf_add_text(out, peers ? "_peers" : "");
 	if (key->ports != NULL) {
 		write_ports(out, "_tcp-", key->ports->tcp, key->ports->tcp_count);
 		write_ports(out, "_udp-", key->ports->udp, key->ports->udp_count);
@@ -241,6 +251,16 @@ static uint64_t hash_text(struct fw_slice text) {
 	return hash;
 }
 
+static bool is_taken(const struct fw_pf_tables *tables, struct fw_slice name) {
+	uint32_t hash = (uint32_t)hash_text(name), number;
+	size_t at = 0;
+
+	do {
+		number = fw_index_next(&tables->names, hash, &at);
+	} while (number != FW_INDEX_NONE && !fw_slice_is(name, tables->named.items[number]->name));
+	return number != FW_INDEX_NONE;
+}
+
 /*
  * A name that is too long, or another's, ends in a hash instead, and that in the next number as
  * long as it is another's.
@@ -248,18 +268,16 @@ static uint64_t hash_text(struct fw_slice text) {
 static const char *unique_name(struct fw_pf_tables *tables, struct fw_slice wish) {
 	int stem = FW_PF_NAME_MAX - HASH_DIGITS - 1;
 	uint32_t hash = (uint32_t)hash_text(wish);
-	char *name = wish.length <= FW_PF_NAME_MAX ? fw_arena_text(tables->arena, wish) : NULL;
-	struct fw_pf_tables_entry *other = NULL;
 
-	if (name != NULL) {
-		HASH_FIND(by_name, tables->by_name, name, strlen(name), other);
+	if (wish.length <= FW_PF_NAME_MAX && !is_taken(tables, wish)) {
+		return fw_arena_text(tables->arena, wish);
 	}
-	while (name == NULL || other != NULL) {
+	const char *name;
+	do {
 		int length = wish.length < (size_t)stem ? (int)wish.length : stem;
 		name = fw_arena_printf(
 			tables->arena, "%.*s_%08x", length, wish.data, (unsigned)hash++);
-		HASH_FIND(by_name, tables->by_name, name, strlen(name), other);
-	}
+	} while (is_taken(tables, fw_slice(name)));
 	return name;
 }
 
@@ -279,14 +297,14 @@ void fw_pf_table_name(struct fw_pf_tables *tables, struct fw_pf_table *table, co
 	if (table->name != NULL) {
 		return;
 	}
-	FW_AUTO(fw_buf_fini) struct fw_buf wish = {0};
 	const struct fw_set *set = table->key.set;
-	struct fw_pf_tables_entry *entry = table->entry;
 
-	write_name(&wish, &table->key, service);
-	table->name = unique_name(tables, fw_buf_slice(&wish));
+	tables->text.length = 0;
+	write_name(&tables->text, &table->key, service);
+	table->name = unique_name(tables, fw_buf_slice(&tables->text));
 	table->title = set->title != NULL ? set->title : set->name;
 	table->note = note_of(tables->arena, &table->key, service);
-	HASH_ADD_KEYPTR(by_name, tables->by_name, table->name, strlen(table->name), entry);
+	fw_index_add(&tables->names, (uint32_t)hash_text(fw_slice(table->name)),
+		(uint32_t)tables->named.count);
 	FW_VEC_ADD(&tables->named, table);
 }

@@ -176,9 +176,11 @@ static void add_item(struct fw_buf *out, const struct fw_pf_item *item, const ch
 	case FW_PF_SELF:
 		fw_buf_add_text(out, "(self)");
 		break;
-	case FW_PF_PREFIX:
-		fw_range_format(&item->table->entries[0].range, out);
+	case FW_PF_PREFIX: {
+		struct fw_pf_entry entry = fw_pf_table_at(item->table, 0);
+		fw_range_format(&entry.range, out);
 		break;
+	}
 	case FW_PF_TABLE:
 		fw_pf_add_table_name(out, item->table->name);
 		break;
@@ -263,9 +265,11 @@ static void add_state(
 static const char *inline_name(const struct fw_pf_rule *rule) {
 	const struct fw_pf_side *sides[] = {&rule->source, &rule->destination};
 	for (size_t i = 0; i < FW_LENGTH(sides); i++) {
-		if (sides[i]->count == 1 && sides[i]->items[0].who == FW_PF_PREFIX &&
-			sides[i]->items[0].table->entries[0].name != NULL) {
-			return sides[i]->items[0].table->entries[0].name;
+		bool inlined = sides[i]->count == 1 && sides[i]->items[0].who == FW_PF_PREFIX;
+		const char *name =
+			inlined ? fw_pf_table_at(sides[i]->items[0].table, 0).name : NULL;
+		if (name != NULL) {
+			return name;
 		}
 	}
 	return NULL;
