@@ -80,6 +80,7 @@ struct fw_ipt_rule {
 	const char *matches; /* each with a blank before it */
 	const char *comment;
 	const char *target; /* "-j ACCEPT" */
+	const char *to;	    /* a chain behind `target`, which is "-g " then */
 };
 
 enum fw_ipt_way_kind {
@@ -117,9 +118,8 @@ typedef FW_VEC(struct fw_ipt_branch) fw_ipt_branches;
 
 struct fw_ipt_name;
 struct fw_ipt_made;
-struct fw_ipt_lists;
 
-/** The file; names, what was made and lists are heaps' until fini, the rest is the arena's. */
+/** The file; names and what was made are heaps' until fini, the rest is the arena's. */
 struct fw_ipt {
 	const struct fw_policy *policy;
 	enum fw_family family;
@@ -131,7 +131,7 @@ struct fw_ipt {
 	struct fw_buf branch_rules;
 	struct fw_ipt_name *names;
 	struct fw_ipt_made *made;
-	struct fw_ipt_lists *lists;
+	struct fw_buf text; /* of one header or name at a time */
 	/* The last flow that needed a chain of its service, which others of its service share. */
 	const struct fw_flow *last;
 	struct fw_ipt_target last_target;
@@ -150,8 +150,8 @@ void fw_ipt_split_range(const struct fw_range *range, unsigned shortest, fw_ipt_
 
 struct fw_ipt_headers fw_ipt_clause_headers(
 	const struct fw_ipt *ipt, const struct fw_clause *clause);
-/** Kept, as lists are shared by many members. */
-struct fw_ipt_headers fw_ipt_list_headers(struct fw_ipt *ipt, const struct fw_port_list *list);
+/** Cuts off *rest what fits one rule, and puts its header into `out`; false: there was nothing. */
+bool fw_ipt_list_header(struct fw_port_list *rest, struct fw_buf *out);
 
 /** As iptables-save: bare where nothing in it needs quotes. */
 void fw_ipt_add_word(struct fw_buf *out, const char *word);

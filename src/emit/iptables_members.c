@@ -73,28 +73,30 @@ struct branch {
 	unsigned level; /* the prefix's length */
 };
 
-static void add_rule(const struct tree *tree, const char *chain, const struct fw_range *range,
-	const char *header, const char *comment, const char *target) {
-	struct fw_ipt_rule rule = {
-		.chain = chain, .header = header, .comment = comment, .target = target};
-
+static void add_rule(
+	const struct tree *tree, const struct fw_range *range, struct fw_ipt_rule rule) {
 	struct fw_ipt *ipt = tree->ipt;
 
 	*(tree->source ? &rule.source : &rule.destination) = range;
-	fw_ipt_add_rule(chain == tree->root ? &ipt->below : &ipt->branch_rules, &rule);
+	fw_ipt_add_rule(rule.chain == tree->root ? &ipt->below : &ipt->branch_rules, &rule);
 }
 
 static void add_member(const struct tree *tree, const char *chain, const struct fw_range *range,
 	const struct fw_endpoint *endpoint) {
-	const char *comment = tree->named ? endpoint->name : NULL;
+	struct fw_ipt_rule rule = {
+		.chain = chain,
+		.comment = tree->named ? endpoint->name : NULL,
+		.target = tree->found,
+	};
 
 	if (!tree->ports) {
-		add_rule(tree, chain, range, NULL, comment, tree->found);
+		add_rule(tree, range, rule);
 		return;
 	}
-	struct fw_ipt_headers headers = fw_ipt_list_headers(tree->ipt, endpoint->own);
-	for (size_t i = 0; i < headers.count; i++) {
-		add_rule(tree, chain, range, headers.items[i], comment, tree->found);
+	struct fw_port_list rest = *endpoint->own;
+	while (fw_ipt_list_header(&rest, &tree->ipt->text)) {
+		rule.header = tree->ipt->text.data;
+		add_rule(tree, range, rule);
 	}
 }
 
@@ -105,7 +107,8 @@ static void add_leaf(const struct tree *tree, const char *chain, const struct le
 
 static void add_otherwise(const struct tree *tree, const char *chain) {
 	if (tree->otherwise != NULL) {
-		add_rule(tree, chain, NULL, NULL, NULL, tree->otherwise);
+		add_rule(tree, NULL,
+			(struct fw_ipt_rule){.chain = chain, .target = tree->otherwise});
 	}
 }
 
@@ -183,8 +186,8 @@ static struct branch enter_branch(
 
 	branch.chain = fw_ipt_branch_name(ipt, tree->tag, prefix);
 	FW_VEC_ADD(&ipt->branches, (struct fw_ipt_branch){.name = branch.chain});
-	add_rule(tree, chain, &range, NULL, NULL,
-		fw_ipt_go(ipt, (struct fw_ipt_target){branch.chain, true}));
+	add_rule(tree, &range,
+		(struct fw_ipt_rule){.chain = chain, .target = "-g ", .to = branch.chain});
 	return branch;
 }
 

@@ -132,7 +132,9 @@ static struct chunk next_chunk(struct chunk *rest) {
 
 /* "--sport 67", or "-m multiport --sports 67,68:70"; `what` is 's' or 'd'. */
 static void add_ports(struct fw_buf *out, char what, struct chunk chunk) {
-	fw_buf_printf(out, chunk.count == 1 ? " --%cport " : " -m multiport --%cports ", what);
+	fw_buf_add_text(out, chunk.count == 1 ? " --" : " -m multiport --");
+	fw_buf_add_char(out, what);
+	fw_buf_add_text(out, chunk.count == 1 ? "port " : "ports ");
 	for (size_t i = 0; i < chunk.count; i++) {
 		if (i != 0) {
 			fw_buf_add_char(out, ',');
@@ -145,14 +147,12 @@ static void add_ports(struct fw_buf *out, char what, struct chunk chunk) {
 	}
 }
 
-static const char *ports_header(
-	const struct fw_ipt *ipt, uint8_t protocol, struct chunk source, struct chunk destination) {
-	FW_AUTO(fw_buf_fini) struct fw_buf text = {0};
-	const char *match = protocol_match(ipt, protocol);
-
-	fw_buf_add_text(&text, match);
+static void add_ports_header(
+	struct fw_buf *out, const char *match, struct chunk source, struct chunk destination) {
+	fw_buf_add_text(out, match);
 	if (source.count == 1 || destination.count == 1) {
-		fw_buf_printf(&text, " -m %s", match + strlen("-p "));
+		fw_buf_add_text(out, " -m ");
+		fw_buf_add_text(out, match + strlen("-p "));
 	}
 	/* Those of the protocol's own match stand next to it. */
 	bool source_first = source.count == 1 || destination.count != 1;
@@ -160,9 +160,15 @@ static const char *ports_header(
 		bool is_source = (i == 0) == source_first;
 		struct chunk chunk = is_source ? source : destination;
 		if (chunk.count != 0) {
-			add_ports(&text, is_source ? 's' : 'd', chunk);
+			add_ports(out, is_source ? 's' : 'd', chunk);
 		}
 	}
+}
+
+static const char *ports_header(
+	const struct fw_ipt *ipt, uint8_t protocol, struct chunk source, struct chunk destination) {
+	FW_AUTO(fw_buf_fini) struct fw_buf text = {0};
+	add_ports_header(&text, protocol_match(ipt, protocol), source, destination);
 	return fw_arena_text(ipt->arena, fw_buf_slice(&text));
 }
 
@@ -206,31 +212,19 @@ struct fw_ipt_headers fw_ipt_clause_headers(
 	return take_headers(ipt, &texts);
 }
 
-struct fw_ipt_lists {
-	const struct fw_port_list *list;
-	struct fw_ipt_headers headers;
-	UT_hash_handle hh;
-};
+bool fw_ipt_list_header(struct fw_port_list *rest, struct fw_buf *out) {
+	const struct chunk none = {0};
+	struct chunk tcp = {rest->tcp, rest->tcp_count}, udp = {rest->udp, rest->udp_count};
+	bool left = tcp.count + udp.count != 0;
 
-struct fw_ipt_headers fw_ipt_list_headers(struct fw_ipt *ipt, const struct fw_port_list *list) {
-	struct fw_ipt_lists *kept;
-	HASH_FIND_PTR(ipt->lists, &list, kept);
-	if (kept == NULL) {
-		const struct chunk none = {0}, tcp = {list->tcp, list->tcp_count},
-				   udp = {list->udp, list->udp_count};
-		text_vec texts = {0};
-		if (tcp.count != 0) {
-			add_port_headers(ipt, IPPROTO_TCP, none, tcp, &texts);
-		}
-		if (udp.count != 0) {
-			add_port_headers(ipt, IPPROTO_UDP, none, udp, &texts);
-		}
-		kept = FW_ARENA_NEW(ipt->arena, struct fw_ipt_lists);
-		kept->list = list;
-		kept->headers = take_headers(ipt, &texts);
-		HASH_ADD_PTR(ipt->lists, list, kept);
+	out->length = 0;
+	if (tcp.count != 0) {
+		add_ports_header(out, "-p tcp", none, next_chunk(&tcp));
+	} else if (udp.count != 0) {
+		add_ports_header(out, "-p udp", none, next_chunk(&udp));
 	}
-	return kept->headers;
+	*rest = (struct fw_port_list){tcp.ports, udp.ports, tcp.count, udp.count};
+	return left;
 }
 
 /* ---- rules ---- */
@@ -312,6 +306,9 @@ void fw_ipt_add_rule(struct fw_buf *out, const struct fw_ipt_rule *rule) {
 	}
 	fw_buf_add_char(out, ' ');
 	fw_buf_add_text(out, rule->target);
+	if (rule->to != NULL) {
+		fw_buf_add_text(out, rule->to);
+	}
 	fw_buf_add_char(out, '\n');
 }
 
@@ -393,24 +390,44 @@ const char *fw_ipt_tag(struct fw_ipt *ipt, const char *stem, const char *root) {
 	return tag;
 }
 
+/* In hexadecimal, `digits` of them. */
+static void add_hex(struct fw_buf *out, uint32_t value, unsigned digits) {
+	while (digits-- != 0) {
+		fw_buf_add_char(out, "0123456789abcdef"[value >> 4 * digits & 0xf]);
+	}
+}
+
 /*
  * Names of one tree are in the order of the addresses, as far as they have room for that; see
  * fw_ipt_add_branches(). In IPv6 the last half of a network's prefix tells more than the first.
  */
 const char *fw_ipt_branch_name(struct fw_ipt *ipt, const char *tag, struct fw_ipt_prefix prefix) {
+	struct fw_buf *text = &ipt->text;
+
 	if (ipt->family == FW_IPV4) {
-		return fw_arena_printf(ipt->arena, FW_IPT_PREFIX "%s-%08x.%02u", tag,
-			(unsigned)prefix.addr.low, prefix.length);
+		text->length = 0;
+		fw_buf_add_text(text, FW_IPT_PREFIX);
+		fw_buf_add_text(text, tag);
+		fw_buf_add_char(text, '-');
+		add_hex(text, (uint32_t)prefix.addr.low, 8);
+		fw_buf_add_text(text, prefix.length < 10 ? ".0" : ".");
+		fw_buf_add_uint(text, prefix.length);
+		return fw_arena_text(ipt->arena, fw_buf_slice(text));
 	}
 	FW_AUTO(fw_buf_fini) struct fw_buf key = {0};
-	const char *name;
 	fw_addr_format(FW_IPV6, prefix.addr, &key);
 	fw_buf_add_char(&key, '/');
 	fw_buf_add_uint(&key, prefix.length);
 	uint32_t hash = (uint32_t)(hash_text(key.data) >> 32);
+	const char *name;
 	do {
-		name = fw_arena_printf(ipt->arena, FW_IPT_PREFIX "%s-%06x%08x", tag,
-			(unsigned)(prefix.addr.high & 0xffffff), (unsigned)hash++);
+		text->length = 0;
+		fw_buf_add_text(text, FW_IPT_PREFIX);
+		fw_buf_add_text(text, tag);
+		fw_buf_add_char(text, '-');
+		add_hex(text, (uint32_t)(prefix.addr.high & 0xffffff), 6);
+		add_hex(text, hash++, 8);
+		name = fw_arena_text(ipt->arena, fw_buf_slice(text));
 	} while (!take_name(ipt, name));
 	return name;
 }
@@ -458,8 +475,8 @@ void fw_ipt_keep(struct fw_ipt *ipt, const char *key, const char *name) {
 void fw_ipt_fini(struct fw_ipt *ipt) {
 	HASH_CLEAR(hh, ipt->names);
 	HASH_CLEAR(hh, ipt->made);
-	HASH_CLEAR(hh, ipt->lists);
 	fw_buf_fini(&ipt->below);
 	fw_buf_fini(&ipt->branch_rules);
+	fw_buf_fini(&ipt->text);
 	FW_VEC_FINI(&ipt->branches);
 }
