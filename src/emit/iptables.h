@@ -107,13 +107,8 @@ struct fw_ipt_draft {
 	struct fw_ipt_target target;
 };
 
-/** A chain of a tree, and where its rules stand in the text of all. */
-struct fw_ipt_branch {
-	const char *name;
-	size_t start, end;
-	size_t first, count; /* the chains that it leads to */
-	bool declared;
-};
+/** A chain of a tree. */
+struct fw_ipt_branch;
 typedef FW_VEC(struct fw_ipt_branch) fw_ipt_branches;
 
 struct fw_ipt_name;
@@ -126,9 +121,8 @@ struct fw_ipt {
 	bool ipset;
 	struct fw_arena *arena;
 	struct fw_buf *declarations, *rules, *sets;
-	struct fw_buf below; /* the rules of chains that rules lead to, but for those of trees: */
+	struct fw_buf below; /* the rules of chains that rules lead to, but for those of trees */
 	fw_ipt_branches branches;
-	struct fw_buf branch_rules;
 	struct fw_ipt_name *names;
 	struct fw_ipt_made *made;
 	struct fw_buf text; /* of one header or name at a time */
@@ -198,7 +192,7 @@ bool fw_ipt_check(enum fw_family family, const char *backend, const struct fw_po
 /** The chain that leads members, or with `except` all but them, to the target. */
 struct fw_ipt_target fw_ipt_members(struct fw_ipt *ipt, struct fw_ipt_part_of of, bool except,
 	struct fw_ipt_target target, unsigned levels);
-/** Adds the chains of all trees, each where iptables-restore finds it soonest. */
+/** Writes the chains of all trees, each where iptables-restore finds it soonest. */
 void fw_ipt_add_branches(struct fw_ipt *ipt, struct fw_buf *out);
 /** The members of one part, in order. */
 const struct fw_endpoint *fw_ipt_part(

@@ -13,7 +13,6 @@
  * by `goto`, it is back in the chain of its hook then.
  */
 
-#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -66,49 +65,55 @@ struct tree {
 };
 
 /* The chain of a prefix, and what it holds. */
-struct branch {
-	const char *chain;
-	size_t at; /* among the file's branches */
+struct fw_ipt_branch {
+	const char *name;
+	const struct tree *tree;
 	struct leaves leaves;
 	unsigned level; /* the prefix's length */
+	unsigned depth;
+	size_t first, count; /* the chains that it leads to */
+	bool declared;
+};
+
+/* Where rules go. */
+struct place {
+	const struct tree *tree;
+	const char *chain;
+	struct fw_buf *out;
 };
 
 static void add_rule(
-	const struct tree *tree, const struct fw_range *range, struct fw_ipt_rule rule) {
-	struct fw_ipt *ipt = tree->ipt;
-
-	*(tree->source ? &rule.source : &rule.destination) = range;
-	fw_ipt_add_rule(rule.chain == tree->root ? &ipt->below : &ipt->branch_rules, &rule);
+	const struct place *place, const struct fw_range *range, struct fw_ipt_rule rule) {
+	rule.chain = place->chain;
+	*(place->tree->source ? &rule.source : &rule.destination) = range;
+	fw_ipt_add_rule(place->out, &rule);
 }
 
-static void add_member(const struct tree *tree, const char *chain, const struct fw_range *range,
+static void add_member(const struct place *place, const struct fw_range *range,
 	const struct fw_endpoint *endpoint) {
+	const struct tree *tree = place->tree;
 	struct fw_ipt_rule rule = {
-		.chain = chain,
-		.comment = tree->named ? endpoint->name : NULL,
-		.target = tree->found,
-	};
+		.comment = tree->named ? endpoint->name : NULL, .target = tree->found};
 
 	if (!tree->ports) {
-		add_rule(tree, range, rule);
+		add_rule(place, range, rule);
 		return;
 	}
 	struct fw_port_list rest = *endpoint->own;
 	while (fw_ipt_list_header(&rest, &tree->ipt->text)) {
 		rule.header = tree->ipt->text.data;
-		add_rule(tree, range, rule);
+		add_rule(place, range, rule);
 	}
 }
 
-static void add_leaf(const struct tree *tree, const char *chain, const struct leaf *leaf) {
-	struct fw_range range = fw_ipt_prefix_range(tree->ipt->family, leaf->prefix);
-	add_member(tree, chain, &range, leaf->endpoint);
+static void add_leaf(const struct place *place, const struct leaf *leaf) {
+	struct fw_range range = fw_ipt_prefix_range(place->tree->ipt->family, leaf->prefix);
+	add_member(place, &range, leaf->endpoint);
 }
 
-static void add_otherwise(const struct tree *tree, const char *chain) {
-	if (tree->otherwise != NULL) {
-		add_rule(tree, NULL,
-			(struct fw_ipt_rule){.chain = chain, .target = tree->otherwise});
+static void add_otherwise(const struct place *place) {
+	if (place->tree->otherwise != NULL) {
+		add_rule(place, NULL, (struct fw_ipt_rule){.target = place->tree->otherwise});
 	}
 }
 
@@ -174,72 +179,87 @@ static struct leaves next_slot(const struct tree *tree, struct leaves *rest, uns
 	return slot;
 }
 
-/* The rule into a chain for what the leaves share; that chain is written later. */
-static struct branch enter_branch(
-	const struct tree *tree, const char *chain, struct leaves leaves) {
+/* The chain for what the leaves share. */
+static void add_branch(const struct tree *tree, struct leaves leaves, unsigned depth) {
 	struct fw_ipt *ipt = tree->ipt;
-	struct branch branch = {.at = ipt->branches.count, .leaves = leaves};
-	branch.level = common_level(tree, leaves);
+	struct fw_ipt_branch branch = {
+		.tree = tree,
+		.leaves = leaves,
+		.level = common_level(tree, leaves),
+		.depth = depth,
+	};
 	struct fw_range range = fw_ipt_prefix_range(
 		ipt->family, (struct fw_ipt_prefix){leaves.items[0].prefix.addr, branch.level});
 	struct fw_ipt_prefix prefix = {range.first, branch.level};
 
-	branch.chain = fw_ipt_branch_name(ipt, tree->tag, prefix);
-	FW_VEC_ADD(&ipt->branches, (struct fw_ipt_branch){.name = branch.chain});
-	add_rule(tree, &range,
-		(struct fw_ipt_rule){.chain = chain, .target = "-g ", .to = branch.chain});
-	return branch;
+	branch.name = fw_ipt_branch_name(ipt, tree->tag, prefix);
+	FW_VEC_ADD(&ipt->branches, branch);
 }
 
-struct branches {
-	struct branch items[2 * SLOTS];
-	size_t count;
-};
+/* The rule into a chain. */
+static void enter_branch(const struct place *place, const struct fw_ipt_branch *branch) {
+	struct fw_range range = fw_ipt_prefix_range(place->tree->ipt->family,
+		(struct fw_ipt_prefix){branch->leaves.items[0].prefix.addr, branch->level});
 
-/* The rules for a slot: a member, however often it stands there, or the way into a chain. */
+	add_rule(place, &range, (struct fw_ipt_rule){.target = "-g ", .to = branch->name});
+}
+
+/* At the last level that the kernel follows all that is left stands in one chain. */
+static bool is_parted(const struct fw_ipt_branch *branch, struct leaves rest) {
+	return branch->depth < branch->tree->levels && rest.count != 0;
+}
+
+static unsigned slots_end(const struct fw_ipt_branch *branch) {
+	return next_level(fw_ipt_bits(branch->tree->ipt->family), branch->level);
+}
+
+/* Makes the chains that one leads to, and theirs. */
+static void part_branch(struct fw_ipt *ipt, size_t at) {
+	const struct fw_ipt_branch branch = ipt->branches.items[at];
+	unsigned end = slots_end(&branch);
+	struct leaves rest = branch.leaves;
+	size_t first = ipt->branches.count;
+
+	while (is_parted(&branch, rest)) {
+		struct leaves slot = next_slot(branch.tree, &rest, end);
+		if (!all_alike(slot)) {
+			add_branch(branch.tree, slot, branch.depth + 1);
+		}
+	}
+	size_t last = ipt->branches.count;
+	ipt->branches.items[at].first = first;
+	ipt->branches.items[at].count = last - first;
+	for (size_t i = first; i < last; i++) {
+		part_branch(ipt, i);
+	}
+}
+
+/* The rules for a slot: a member, however often it stands there, or the way into the next chain. */
 static void write_slot(
-	const struct tree *tree, const char *chain, struct leaves slot, struct branches *branches) {
+	const struct place *place, struct leaves slot, const struct fw_ipt_branch **next) {
 	if (!all_alike(slot)) {
-		assert(branches->count < FW_LENGTH(branches->items));
-		branches->items[branches->count++] = enter_branch(tree, chain, slot);
+		enter_branch(place, (*next)++);
 		return;
 	}
 	for (size_t i = 0; i < slot.count; i++) {
-		add_leaf(tree, chain, &slot.items[i]);
+		add_leaf(place, &slot.items[i]);
 	}
 }
 
-static void write_branches(
-	const struct tree *tree, const struct branches *branches, unsigned depth);
-
-/* At the last level that the kernel follows all that is left stands in one chain. */
-static void write_branch(const struct tree *tree, const struct branch *branch, unsigned depth) {
-	unsigned end = next_level(fw_ipt_bits(tree->ipt->family), branch->level);
+static void write_branch(
+	const struct fw_ipt *ipt, const struct fw_ipt_branch *branch, struct fw_buf *out) {
+	const struct place place = {branch->tree, branch->name, out};
+	const struct fw_ipt_branch *next = ipt->branches.items + branch->first;
+	unsigned end = slots_end(branch);
 	struct leaves rest = branch->leaves;
-	struct branches branches = {.count = 0};
-	struct fw_ipt *ipt = tree->ipt;
-	struct fw_ipt_branch kept = ipt->branches.items[branch->at];
 
-	kept.start = ipt->branch_rules.length;
-	kept.first = ipt->branches.count;
-	while (depth < tree->levels && rest.count != 0) {
-		write_slot(tree, branch->chain, next_slot(tree, &rest, end), &branches);
+	while (is_parted(branch, rest)) {
+		write_slot(&place, next_slot(branch->tree, &rest, end), &next);
 	}
 	for (size_t i = 0; i < rest.count; i++) {
-		add_leaf(tree, branch->chain, &rest.items[i]);
+		add_leaf(&place, &rest.items[i]);
 	}
-	add_otherwise(tree, branch->chain);
-	kept.end = ipt->branch_rules.length;
-	kept.count = ipt->branches.count - kept.first;
-	ipt->branches.items[branch->at] = kept;
-	write_branches(tree, &branches, depth + 1);
-}
-
-static void write_branches(
-	const struct tree *tree, const struct branches *branches, unsigned depth) {
-	for (size_t i = 0; i < branches->count; i++) {
-		write_branch(tree, &branches->items[i], depth);
-	}
+	add_otherwise(&place);
 }
 
 /* The slot that has nearly all of the leaves, where the others are few; else an empty one. */
@@ -269,14 +289,27 @@ static void declare(struct fw_ipt *ipt, size_t at, struct fw_buf *out) {
 	}
 }
 
+/* As write_slot, of the root, whose chains are made as it goes. */
+static void write_root_slot(const struct place *place, struct leaves slot) {
+	struct fw_ipt *ipt = place->tree->ipt;
+	size_t at = ipt->branches.count;
+
+	if (!all_alike(slot)) {
+		add_branch(place->tree, slot, 1);
+	}
+	const struct fw_ipt_branch *next = ipt->branches.items + at;
+	write_slot(place, slot, &next);
+}
+
 /*
  * What is far from nearly all others hangs at the root, beside the chain of those: so a member that
  * moves far away does not put a new chain on top of the tree.
  */
 static void write_root(const struct tree *tree, struct leaves leaves) {
 	unsigned bits = fw_ipt_bits(tree->ipt->family);
-	struct branches branches = {.count = 0};
-	size_t room = SLOTS;
+	struct fw_ipt *ipt = tree->ipt;
+	const struct place place = {tree, tree->root, &ipt->below};
+	size_t room = SLOTS, first = ipt->branches.count;
 
 	for (;;) {
 		unsigned end = next_level(bits, common_level(tree, leaves));
@@ -287,18 +320,21 @@ static void write_root(const struct tree *tree, struct leaves leaves) {
 		while (rest.count != 0) {
 			struct leaves slot = next_slot(tree, &rest, end);
 			if (slot.items != heavy.items) {
-				write_slot(tree, tree->root, slot, &branches);
+				write_root_slot(&place, slot);
 				room--;
 			}
 		}
 		leaves = heavy;
 	}
-	write_slot(tree, tree->root, leaves, &branches);
-	add_otherwise(tree, tree->root);
-	for (size_t i = 0; i < branches.count; i++) {
-		declare(tree->ipt, branches.items[i].at, tree->ipt->declarations);
+	write_root_slot(&place, leaves);
+	add_otherwise(&place);
+	size_t last = ipt->branches.count;
+	for (size_t i = first; i < last; i++) {
+		declare(ipt, i, ipt->declarations);
 	}
-	write_branches(tree, &branches, 1);
+	for (size_t i = first; i < last; i++) {
+		part_branch(ipt, i);
+	}
 }
 
 /* ---- all trees ---- */
@@ -333,8 +369,7 @@ void fw_ipt_add_branches(struct fw_ipt *ipt, struct fw_buf *out) {
 			declare(ipt, branch->first + j, out);
 		}
 		declare(ipt, (size_t)(branch - ipt->branches.items), out);
-		fw_buf_add(
-			out, ipt->branch_rules.data + branch->start, branch->end - branch->start);
+		write_branch(ipt, branch, out);
 	}
 }
 
@@ -396,21 +431,22 @@ static void write_tree(const struct tree *tree, const struct fw_endpoint *endpoi
 		drop_contained(tree, &leaves);
 	}
 	write_root(tree, (struct leaves){leaves.items, leaves.count});
-	FW_VEC_FINI(&leaves);
+	fw_arena_keep(tree->ipt->arena, leaves.items); // of its branches until they are written
 	FW_VEC_FINI(&prefixes);
 }
 
 static void write_list(const struct tree *tree, const struct fw_endpoint *endpoints, size_t count) {
+	const struct place place = {tree, tree->root, &tree->ipt->below};
 	const struct fw_range *widest = NULL;
 
 	for (size_t i = 0; i < count; i++) {
 		const struct fw_range *range = &endpoints[i].range;
 		if (tree->ports || widest == NULL || !fw_range_contains(widest, range)) {
-			add_member(tree, tree->root, range, &endpoints[i]);
+			add_member(&place, range, &endpoints[i]);
 			widest = range;
 		}
 	}
-	add_otherwise(tree, tree->root);
+	add_otherwise(&place);
 }
 
 /* ---- chains of groups ---- */
@@ -455,7 +491,8 @@ struct fw_ipt_target fw_ipt_members(struct fw_ipt *ipt, struct fw_ipt_part_of of
 	if (chain == NULL) {
 		chain = fw_ipt_chain(ipt, key);
 		fw_ipt_keep(ipt, kept, chain);
-		const struct tree tree = {
+		struct tree *tree = FW_ARENA_NEW(ipt->arena, struct tree);
+		*tree = (struct tree){
 			.ipt = ipt,
 			.root = chain,
 			.tag = flat ? NULL : fw_ipt_tag(ipt, of.set->name, chain),
@@ -467,7 +504,7 @@ struct fw_ipt_target fw_ipt_members(struct fw_ipt *ipt, struct fw_ipt_part_of of
 			.levels = levels,
 		};
 		add_heading(ipt, &of, except);
-		(flat ? write_list : write_tree)(&tree, endpoints, count);
+		(flat ? write_list : write_tree)(tree, endpoints, count);
 	}
 	return (struct fw_ipt_target){chain, true};
 }

@@ -476,7 +476,6 @@ void fw_ipt_fini(struct fw_ipt *ipt) {
 	HASH_CLEAR(hh, ipt->names);
 	HASH_CLEAR(hh, ipt->made);
 	fw_buf_fini(&ipt->below);
-	fw_buf_fini(&ipt->branch_rules);
 	fw_buf_fini(&ipt->text);
 	FW_VEC_FINI(&ipt->branches);
 }
