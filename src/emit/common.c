@@ -11,12 +11,23 @@ static bool is_printable(unsigned char c) {
 	return c >= ' ' && c < 0x7f;
 }
 
+static bool is_plain(char c) {
+	return is_printable((unsigned char)c) && c != '"' && c != '\\';
+}
+
 void fw_buf_add_quoted(struct fw_buf *buf, const char *text, size_t limit) {
 	fw_buf_add_char(buf, '"');
-	for (size_t i = 0; i < limit && text[i] != '\0'; i++) {
-		char c = text[i];
-		bool stays = is_printable((unsigned char)c) && c != '"' && c != '\\';
-		fw_buf_add_char(buf, stays ? c : '?');
+	for (size_t i = 0; i < limit && text[i] != '\0';) {
+		size_t end = i;
+		while (end < limit && is_plain(text[end])) {
+			end++;
+		}
+		fw_buf_add(buf, text + i, end - i);
+		if (end < limit && text[end] != '\0') {
+			fw_buf_add_char(buf, '?');
+			end++;
+		}
+		i = end;
 	}
 	fw_buf_add_char(buf, '"');
 }
@@ -49,10 +60,18 @@ static size_t hidden_length(const unsigned char *text) {
 }
 
 void fw_buf_add_comment(struct fw_buf *buf, const char *text) {
-	while (*text != '\0') {
+	for (;;) {
+		size_t plain = 0;
+		while (is_printable((unsigned char)text[plain]) && text[plain] != '\\') {
+			plain++;
+		}
+		fw_buf_add(buf, text, plain);
+		text += plain;
+		if (*text == '\0') {
+			return;
+		}
 		size_t hidden = hidden_length((const unsigned char *)text);
-		bool stays = hidden == 0 && *text != '\\' &&
-			     (is_printable((unsigned char)*text) || (unsigned char)*text >= 0x80);
+		bool stays = hidden == 0 && (unsigned char)*text >= 0x80;
 		fw_buf_add_char(buf, stays ? *text : '?');
 		text += hidden != 0 ? hidden : 1;
 	}

@@ -158,21 +158,36 @@ static unsigned common_level(const struct tree *tree, struct leaves leaves) {
 	return level_of(bits, first->length < common ? first->length : common);
 }
 
+/* How many of the leaves, in order, begin with the same `length` bits as the first: the steps of
+ * the search double, then halve. */
+static size_t count_alike(const struct tree *tree, struct leaves leaves, unsigned length) {
+	unsigned needed = length + 128 - fw_ipt_bits(tree->ipt->family);
+	struct fw_addr first = leaves.items[0].prefix.addr;
+	size_t count = 1, step = 1;
+
+	while (count + step <= leaves.count &&
+		shared_bits(first, leaves.items[count + step - 1].prefix.addr) >= needed) {
+		count += step;
+		step *= 2;
+	}
+	for (; step != 0; step /= 2) {
+		if (count + step <= leaves.count &&
+			shared_bits(first, leaves.items[count + step - 1].prefix.addr) >= needed) {
+			count += step;
+		}
+	}
+	return count;
+}
+
 /*
  * Cuts off *rest what the next rule of a chain is for: a member as wide as the slots or wider, or
  * all members of one slot. `end` is the length of the slots' prefixes.
  */
 static struct leaves next_slot(const struct tree *tree, struct leaves *rest, unsigned end) {
-	unsigned unused = 128 - fw_ipt_bits(tree->ipt->family);
-	const struct leaf *first = &rest->items[0];
-	struct leaves slot = {first, 1};
+	struct leaves slot = {rest->items, 1};
 
-	if (first->prefix.length >= end) {
-		while (slot.count < rest->count &&
-			shared_bits(first->prefix.addr, first[slot.count].prefix.addr) - unused >=
-				end) {
-			slot.count++;
-		}
+	if (slot.items[0].prefix.length >= end) {
+		slot.count = count_alike(tree, *rest, end);
 	}
 	rest->items += slot.count;
 	rest->count -= slot.count;
@@ -419,8 +434,14 @@ static void write_tree(const struct tree *tree, const struct fw_endpoint *endpoi
 	leaf_vec leaves = {0};
 
 	for (size_t i = 0; i < count; i++) {
+		const struct fw_range *range = &endpoints[i].range;
 		prefixes.count = 0;
-		fw_ipt_split_range(&endpoints[i].range, 0, &prefixes);
+		if (fw_range_is_single(range)) {
+			struct fw_ipt_prefix prefix = {range->first, fw_ipt_bits(range->family)};
+			FW_VEC_ADD(&prefixes, prefix);
+		} else {
+			fw_ipt_split_range(range, 0, &prefixes);
+		}
 		for (size_t j = 0; j < prefixes.count; j++) {
 			struct leaf leaf = {prefixes.items[j], &endpoints[i]};
 			FW_VEC_ADD(&leaves, leaf);

@@ -246,30 +246,27 @@ void fw_ipt_add_word(struct fw_buf *out, const char *word) {
 	}
 }
 
-static bool is_prefix(const struct fw_range *range) {
-	return fw_range_prefix_length(range) >= 0;
-}
+/* " -s 10.0.0.1/32"; false: it is no prefix, and waits for add_ranges. */
+static bool add_prefix(struct fw_buf *out, const char *option, const struct fw_range *range) {
+	int length = range != NULL ? fw_range_prefix_length(range) : 0;
 
-/* " -s 10.0.0.1/32"; what is no prefix waits for add_ranges. */
-static void add_prefix(struct fw_buf *out, const char *option, const struct fw_range *range) {
-	if (range == NULL || !is_prefix(range) || fw_range_is_all(range)) {
-		return;
-	}
-	fw_buf_add_text(out, option);
-	fw_range_format(range, out);
-	if (fw_range_is_single(range)) {
+	if (length > 0) {
+		fw_buf_add_text(out, option);
+		fw_addr_format(range->family, range->first, out);
 		fw_buf_add_char(out, '/');
-		fw_buf_add_uint(out, fw_ipt_bits(range->family));
+		fw_buf_add_uint(out, (uint64_t)length);
 	}
+	return length >= 0;
 }
 
-static void add_ranges(struct fw_buf *out, const struct fw_ipt_rule *rule) {
+static void add_ranges(
+	struct fw_buf *out, const struct fw_range *source, const struct fw_range *destination) {
 	static const char *const options[] = {" --src-range ", " --dst-range "};
-	const struct fw_range *const ranges[] = {rule->source, rule->destination};
+	const struct fw_range *const ranges[] = {source, destination};
 	const char *match = " -m iprange";
 
 	for (size_t i = 0; i < FW_LENGTH(ranges); i++) {
-		if (ranges[i] != NULL && !is_prefix(ranges[i])) {
+		if (ranges[i] != NULL) {
 			fw_buf_add_text(out, match);
 			fw_buf_add_text(out, options[i]);
 			fw_range_format(ranges[i], out);
@@ -288,15 +285,17 @@ static void add_interface(struct fw_buf *out, const char *option, const char *na
 void fw_ipt_add_rule(struct fw_buf *out, const struct fw_ipt_rule *rule) {
 	fw_buf_add_text(out, "-A ");
 	fw_buf_add_text(out, rule->chain);
-	add_prefix(out, " -s ", rule->source);
-	add_prefix(out, " -d ", rule->destination);
+	bool from = add_prefix(out, " -s ", rule->source);
+	bool to = add_prefix(out, " -d ", rule->destination);
 	add_interface(out, " -i ", rule->in);
 	add_interface(out, " -o ", rule->out);
 	if (rule->header != NULL) {
 		fw_buf_add_char(out, ' ');
 		fw_buf_add_text(out, rule->header);
 	}
-	add_ranges(out, rule);
+	if (!from || !to) {
+		add_ranges(out, from ? NULL : rule->source, to ? NULL : rule->destination);
+	}
 	if (rule->matches != NULL) {
 		fw_buf_add_text(out, rule->matches);
 	}
