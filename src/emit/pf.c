@@ -79,17 +79,42 @@ static bool is_in_part(
 	       fw_pf_forward_is_anywhere(&emission->forward, flow) == (part == PART_ANYWHERE);
 }
 
+/* What of a run of flows is printed. */
+struct printing {
+	struct emission *emission;
+	const struct fw_flow *first;
+	enum part part;
+	bool limited, begun;
+};
+
 /* Leaves these rules; the others were lowered as they share limits with them. */
-static void keep_part(struct emission *emission, enum part part, bool limited) {
-	struct fw_pf_rule *rules = emission->lowering.rules.items;
+static void keep_part(const struct printing *printing) {
+	struct fw_pf_lowering *lowering = &printing->emission->lowering;
+	struct fw_pf_rule *rules = lowering->rules.items;
 	size_t kept = 0;
 
-	for (size_t i = 0; i < emission->lowering.rules.count; i++) {
-		if (rules[i].limited == limited && is_in_part(emission, rules[i].flow, part)) {
+	for (size_t i = 0; i < lowering->rules.count; i++) {
+		if (rules[i].limited == printing->limited &&
+			is_in_part(printing->emission, rules[i].flow, printing->part)) {
 			rules[kept++] = rules[i];
 		}
 	}
-	emission->lowering.rules.count = kept;
+	lowering->rules.count = kept;
+}
+
+static void print_rules(struct fw_pf_lowering *lowering, void *printer) {
+	struct printing *printing = printer;
+	const struct fw_flow *first = printing->first;
+	struct fw_buf *out = printing->emission->rules;
+
+	keep_part(printing);
+	if (lowering->rules.count != 0 && !printing->begun) {
+		bool titled = first->title != NULL && strcmp(first->title, first->service) != 0;
+		fw_pf_separate(out);
+		fw_pf_add_heading(out, first->service, titled ? first->title : NULL);
+		printing->begun = true;
+	}
+	add_rules(printing->emission);
 }
 
 /*
@@ -110,21 +135,17 @@ static void add_kind_of_flows(
 	struct emission *emission, enum fw_hook hook, bool in, enum part part, bool limited) {
 	const struct fw_policy *policy = emission->policy;
 	const struct fw_flow *end = policy->flows + policy->flow_count, *run_end;
+	struct fw_pf_lowering *lowering = &emission->lowering;
 
 	for (const struct fw_flow *first = policy->flows; first < end; first = run_end) {
 		run_end = fw_pf_run_end(policy, first);
-		if (!is_walked(first, run_end, hook, limited)) {
-			continue;
-		}
-		fw_pf_lower(&emission->lowering, first, run_end, in);
-		keep_part(emission, part, limited);
-		if (emission->lowering.rules.count != 0) {
-			bool titled =
-				first->title != NULL && strcmp(first->title, first->service) != 0;
-			fw_pf_separate(emission->rules);
-			fw_pf_add_heading(
-				emission->rules, first->service, titled ? first->title : NULL);
-			add_rules(emission);
+		if (is_walked(first, run_end, hook, limited)) {
+			struct printing printing = {emission, first, part, limited, false};
+			lowering->print = print_rules;
+			lowering->printer = &printing;
+			fw_pf_lower(lowering, first, run_end, in);
+			print_rules(lowering, &printing);
+			lowering->print = NULL;
 		}
 	}
 }

@@ -139,6 +139,11 @@ struct fw_pf_lowering {
 	struct fw_pf_tables tables;
 	struct fw_pf_forward *forward;	 /* or NULL, where forwarded packets have no tags */
 	FW_VEC(struct fw_pf_rule) rules; /* of the pass being lowered */
+	/** Takes rules that nothing changes any more out of `rules`, so that long lists are not
+	 * held; or NULL. */
+	void (*print)(struct fw_pf_lowering *lowering, void *printer);
+	void *printer;
+	bool ready; /* the rules of this run are such */
 };
 
 void fw_pf_lowering_fini(struct fw_pf_lowering *lowering);

@@ -13,6 +13,7 @@
 enum {
 	WAYS_MAX = 2, /* a side is met once for both families, or once for each */
 	MINUTE = 60,
+	READY_MAX = 256, /* rules that wait to be printed */
 	IPPROTO_ANY = 0, /* pf reads protocol 0 so, too */
 };
 
@@ -397,6 +398,9 @@ static void lower_own(struct fw_pf_lowering *lowering, const struct setting *set
 
 	for (size_t i = 0; i < own.count; i++) {
 		lower_list(lowering, setting, peers, &own.tables[i]);
+		if (lowering->ready && lowering->rules.count >= READY_MAX) {
+			lowering->print(lowering, lowering->printer);
+		}
 	}
 }
 
@@ -531,12 +535,25 @@ static void settle(struct fw_pf_lowering *lowering, enum fw_hook hook, size_t be
 	}
 }
 
+/* Whether settle() leaves the rules of a run as they are. */
+static bool are_settled(const struct fw_pf_lowering *lowering, const struct fw_flow *first,
+	const struct fw_flow *end) {
+	bool settled = first->hook != FW_FORWARD || lowering->forward == NULL;
+	for (const struct fw_flow *flow = first; flow < end; flow++) {
+		settled &= flow->limit.count == 0;
+	}
+	return settled;
+}
+
 void fw_pf_lower(struct fw_pf_lowering *lowering, const struct fw_flow *first,
 	const struct fw_flow *end, bool in) {
 	size_t before = lowering->rules.count;
+	lowering->ready =
+		lowering->print != NULL && before == 0 && are_settled(lowering, first, end);
 	for (const struct fw_flow *flow = first; flow < end; flow++) {
 		fw_pf_lower_plain(lowering, flow, in);
 	}
+	lowering->ready = false;
 	settle(lowering, first->hook, before);
 }
 
