@@ -111,6 +111,7 @@ struct fw_ipt_draft {
 struct fw_ipt_branch;
 typedef FW_VEC(struct fw_ipt_branch) fw_ipt_branches;
 
+struct fw_ipt_leaves;
 struct fw_ipt_name;
 struct fw_ipt_made;
 
@@ -123,6 +124,7 @@ struct fw_ipt {
 	struct fw_buf *declarations, *rules, *sets;
 	struct fw_buf below; /* the rules of chains that rules lead to, but for those of trees */
 	fw_ipt_branches branches;
+	struct fw_ipt_leaves *last_leaves; /* of the last tree */
 	struct fw_ipt_name *names;
 	struct fw_ipt_made *made;
 	struct fw_buf text; /* of one header or name at a time */

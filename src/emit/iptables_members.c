@@ -419,17 +419,27 @@ static bool contains(const struct tree *tree, const struct leaf *outer, const st
 }
 
 /* Members that bring ports may overlap. Where only their addresses matter, the widest will do. */
-static void drop_contained(const struct tree *tree, leaf_vec *leaves) {
+static struct leaves drop_contained(const struct tree *tree, struct leaves leaves) {
 	size_t kept = 1;
-	for (size_t i = 1; i < leaves->count; i++) {
-		if (!contains(tree, &leaves->items[kept - 1], &leaves->items[i])) {
-			leaves->items[kept++] = leaves->items[i];
+	while (kept < leaves.count &&
+		!contains(tree, &leaves.items[kept - 1], &leaves.items[kept])) {
+		kept++;
+	}
+	if (kept >= leaves.count) {
+		return leaves;
+	}
+	struct leaf *items = FW_ARENA_ARRAY(tree->ipt->arena, struct leaf, leaves.count);
+	memcpy(items, leaves.items, kept * sizeof(*items));
+	for (size_t i = kept; i < leaves.count; i++) {
+		if (!contains(tree, &items[kept - 1], &leaves.items[i])) {
+			items[kept++] = leaves.items[i];
 		}
 	}
-	leaves->count = kept;
+	return (struct leaves){items, kept};
 }
 
-static void write_tree(const struct tree *tree, const struct fw_endpoint *endpoints, size_t count) {
+static struct leaves make_leaves(
+	struct fw_ipt *ipt, const struct fw_endpoint *endpoints, size_t count) {
 	fw_ipt_prefixes prefixes = {0};
 	leaf_vec leaves = {0};
 
@@ -448,12 +458,34 @@ static void write_tree(const struct tree *tree, const struct fw_endpoint *endpoi
 		}
 	}
 	sort_leaves(&leaves);
-	if (!tree->ports) {
-		drop_contained(tree, &leaves);
-	}
-	write_root(tree, (struct leaves){leaves.items, leaves.count});
-	fw_arena_keep(tree->ipt->arena, leaves.items); // of its branches until they are written
+	fw_arena_keep(ipt->arena, leaves.items);
 	FW_VEC_FINI(&prefixes);
+	return (struct leaves){leaves.items, leaves.count};
+}
+
+/* Trees of the same members, one with their ports and one without, have the same leaves. */
+struct fw_ipt_leaves {
+	const struct fw_endpoint *endpoints;
+	size_t count;
+	struct leaves leaves;
+};
+
+static struct leaves leaves_of(
+	struct fw_ipt *ipt, const struct fw_endpoint *endpoints, size_t count) {
+	struct fw_ipt_leaves *last = ipt->last_leaves;
+
+	if (last == NULL || last->endpoints != endpoints || last->count != count) {
+		last = FW_ARENA_NEW(ipt->arena, struct fw_ipt_leaves);
+		*last = (struct fw_ipt_leaves){
+			endpoints, count, make_leaves(ipt, endpoints, count)};
+		ipt->last_leaves = last;
+	}
+	return last->leaves;
+}
+
+static void write_tree(const struct tree *tree, const struct fw_endpoint *endpoints, size_t count) {
+	struct leaves leaves = leaves_of(tree->ipt, endpoints, count);
+	write_root(tree, tree->ports ? leaves : drop_contained(tree, leaves));
 }
 
 static void write_list(const struct tree *tree, const struct fw_endpoint *endpoints, size_t count) {

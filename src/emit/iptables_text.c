@@ -132,9 +132,15 @@ static struct chunk next_chunk(struct chunk *rest) {
 
 /* "--sport 67", or "-m multiport --sports 67,68:70"; `what` is 's' or 'd'. */
 static void add_ports(struct fw_buf *out, char what, struct chunk chunk) {
-	fw_buf_add_text(out, chunk.count == 1 ? " --" : " -m multiport --");
-	fw_buf_add_char(out, what);
-	fw_buf_add_text(out, chunk.count == 1 ? "port " : "ports ");
+	if (chunk.count == 1) {
+		fw_buf_add_text(out, " --");
+		fw_buf_add_char(out, what);
+		fw_buf_add_text(out, "port ");
+	} else {
+		fw_buf_add_text(out, " -m multiport --");
+		fw_buf_add_char(out, what);
+		fw_buf_add_text(out, "ports ");
+	}
 	for (size_t i = 0; i < chunk.count; i++) {
 		if (i != 0) {
 			fw_buf_add_char(out, ',');
@@ -253,8 +259,12 @@ static bool add_prefix(struct fw_buf *out, const char *option, const struct fw_r
 	if (length > 0) {
 		fw_buf_add_text(out, option);
 		fw_addr_format(range->family, range->first, out);
-		fw_buf_add_char(out, '/');
-		fw_buf_add_uint(out, (uint64_t)length);
+		if (length == 32) {
+			fw_buf_add_text(out, "/32");
+		} else {
+			fw_buf_add_char(out, '/');
+			fw_buf_add_uint(out, (uint64_t)length);
+		}
 	}
 	return length >= 0;
 }
