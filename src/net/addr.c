@@ -305,20 +305,23 @@ int fw_range_compare(const struct fw_range *a, const struct fw_range *b) {
 
 /* ---- writing ---- */
 
-/* Of at most 255. */
-static char *write_decimal(char *at, unsigned value) {
-	unsigned hundreds = value / 100, tens = value / 10;
-	at[0] = (char)('0' + hundreds);
-	at += hundreds != 0;
-	at[0] = (char)('0' + (tens - 10 * hundreds));
-	at += tens != 0;
-	at[0] = (char)('0' + (value - 10 * tens));
-	return at + 1;
-}
+/* Bytes in decimal, and how many digits that takes: addresses are most of what is written. */
+#define DIGIT(n)   ((char)('0' + (n) % 10))
+#define LEADING(n) ((n) >= 100 ? (n) / 100 : (n) >= 10 ? (n) / 10 : (n))
+#define MIDDLE(n)  ((n) >= 100 ? (n) / 10 : (n))
+#define OCTET(n)                                                                                   \
+	{ DIGIT(LEADING(n)), DIGIT(MIDDLE(n)), DIGIT(n), 1 + ((n) >= 10) + ((n) >= 100) }
+#define OCTETS4(n)  OCTET(n), OCTET((n) + 1), OCTET((n) + 2), OCTET((n) + 3)
+#define OCTETS16(n) OCTETS4(n), OCTETS4((n) + 4), OCTETS4((n) + 8), OCTETS4((n) + 12)
+#define OCTETS64(n) OCTETS16(n), OCTETS16((n) + 16), OCTETS16((n) + 32), OCTETS16((n) + 48)
+static const char octets[256][4] = {OCTETS64(0), OCTETS64(64), OCTETS64(128), OCTETS64(192)};
 
+/* Needs room for one byte more than the text. */
 static char *write_ipv4(char *at, uint64_t addr) {
 	for (int shift = 24; shift >= 0; shift -= 8) {
-		at = write_decimal(at, addr >> shift & 255);
+		const char *octet = octets[addr >> shift & 255];
+		memcpy(at, octet, sizeof(octets[0]));
+		at += octet[3];
 		*at++ = '.';
 	}
 	return at - 1;

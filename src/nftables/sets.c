@@ -168,7 +168,8 @@ static size_t ports_of(const struct fw_ports *ports, size_t count) {
 }
 
 /* What a member with own ports becomes a part of. */
-enum own_form { FORM_LIST, FORM_PAIRS, FORM_RANGES };
+enum { FORM_LIST, FORM_PAIRS, FORM_RANGES };
+typedef uint8_t own_form; /* one of them: there is one for each member */
 
 static bool is_pairs(const struct fw_endpoint *endpoint) {
 	const struct fw_port_list *own = endpoint->own;
@@ -181,9 +182,9 @@ static bool is_pairs(const struct fw_endpoint *endpoint) {
  * Members by address, each with its form. The kernel takes no two pairs of ranges that overlap, and
  * cutting up what does may take a square of parts; so members that overlap remain lists.
  */
-static enum own_form *own_forms(
+static own_form *own_forms(
 	const struct set_index *index, const struct fw_endpoint *own, size_t count) {
-	enum own_form *forms = FW_ARENA_ARRAY(index->arena, enum own_form, count);
+	own_form *forms = FW_ARENA_ARRAY(index->arena, own_form, count);
 	size_t farthest = count; /* of those that are no pairs, the one that reaches farthest */
 
 	for (size_t i = 0; i < count; i++) {
@@ -254,8 +255,8 @@ static void sort_pairs(pair_vec *pairs, element_vec out[PAIR_COUNT]) {
 	pairs->count = 0;
 }
 
-static void collect_pairs(const struct fw_endpoint *endpoints, const enum own_form *forms,
-	size_t count, element_vec out[PAIR_COUNT]) {
+static void collect_pairs(const struct fw_endpoint *endpoints, const own_form *forms, size_t count,
+	element_vec out[PAIR_COUNT]) {
 	const struct fw_endpoint *last = NULL;
 	pair_vec pairs = {0};
 
@@ -291,8 +292,8 @@ static void add_ranges(element_vec *out, const struct fw_endpoint *endpoint,
 	}
 }
 
-static void collect_ranges(const struct fw_endpoint *endpoints, const enum own_form *forms,
-	size_t count, element_vec out[PAIR_COUNT]) {
+static void collect_ranges(const struct fw_endpoint *endpoints, const own_form *forms, size_t count,
+	element_vec out[PAIR_COUNT]) {
 	for (size_t i = 0; i < count; i++) {
 		const struct fw_port_list *own = endpoints[i].own;
 		if (forms[i] != FORM_RANGES) {
@@ -412,7 +413,7 @@ static int compare_groups(const void *left, const void *right) {
 
 /* Puts each member that goes by its list into the group of that; returns the groups. */
 static struct port_group *collect_groups(struct fw_arena *arena,
-	const struct fw_endpoint *endpoints, const enum own_form *forms, size_t count) {
+	const struct fw_endpoint *endpoints, const own_form *forms, size_t count) {
 	struct port_group *groups = NULL, *group, *next;
 	struct port_group **joined = FW_ARENA_ARRAY(arena, struct port_group *, count);
 
@@ -435,7 +436,7 @@ static struct port_group *collect_groups(struct fw_arena *arena,
 }
 
 static void make_lists(struct fw_arena *arena, const struct fw_set *set, enum fw_family family,
-	const enum own_form *forms, struct own_sets *out) {
+	const own_form *forms, struct own_sets *out) {
 	size_t count;
 	const struct fw_endpoint *own = own_members(&set->members[family], &count);
 	struct port_group *groups = collect_groups(arena, own, forms, count), *named = NULL;
@@ -471,7 +472,7 @@ const struct own_sets *fw_nft_set_own_ports(
 		size_t count;
 		const struct fw_endpoint *own = own_members(&set->members[family], &count);
 		struct own_sets *made = FW_ARENA_NEW(index->arena, struct own_sets);
-		const enum own_form *forms = own_forms(index, own, count);
+		const own_form *forms = own_forms(index, own, count);
 		element_vec elements[PAIR_COUNT] = {0};
 
 		collect_pairs(own, forms, count, elements);
