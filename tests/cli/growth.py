@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
+import cameras  # noqa: E402
 import program  # noqa: E402
 import tap  # noqa: E402
 
@@ -25,6 +26,8 @@ groups: {clients: [203.0.113.0/24], viewers: [203.0.113.20], subscribers: [203.0
 ONE_DEVICE = "devices:\n  - {name: j, extends: node, address: 10.254.0.1}\n"
 # Sorting makes it a little more than twice; a loop inside a loop makes it four times.
 MOST = 2.6
+# What a camera takes, with few and many of them.
+FEW, MANY, MOST_FOR_ONE = 10_000, 40_000, 1.15
 
 
 def address(number):
@@ -103,6 +106,7 @@ BACKENDS = {
     "pf": ["-b", "pf"],
 }
 LONG = ["cameras", "cameras with ports of their own"]
+ALL_BACKENDS = {"nftables": [], **BACKENDS}
 
 
 def instructions(folder, text, options=(), head=HEAD):
@@ -125,6 +129,16 @@ def grows_linearly(folder, count, shape, options=()):
     assert twice < MOST * once, f"{count}: {once} instructions, {2 * count}: {twice}"
 
 
+def takes_the_same_for_one(folder, shape, options):
+    """A camera of many takes no more than one of few: that nothing is sorted, or looked up, slowly."""
+    site = cameras.site(0).removesuffix("groups:\n  cameras:\n")
+    nothing = instructions(folder, "", options, site)
+    few, many = ((instructions(folder, "", options, cameras.site(n, shape)) - nothing) / n
+                 for n in (FEW, MANY))
+    print(f"# {few:,.0f} instructions for one camera of {FEW:,}, {many:,.0f} of {MANY:,}")
+    assert many < MOST_FOR_ONE * few, f"{few:,.0f} for one of {FEW:,}, {many:,.0f} of {MANY:,}"
+
+
 def gateway_grows_linearly(folder, count, shape, options):
     nothing = instructions(folder, ONE_DEVICE, options, GATEWAY)
     once, twice = (instructions(folder, shape(folder, n), options, GATEWAY) - nothing for n in (count, 2 * count))
@@ -144,18 +158,23 @@ def main():
     checks = tap.Tap()
     folder = program.scratch()
 
-    def run(name, *call):
+    def run(name, *call, claim="twice is twice the work"):
         if shutil.which("valgrind") is None:
             checks.skip(name, "valgrind is missing")
         else:
-            checks.run(f"{name} twice is twice the work", *call)
+            checks.run(f"{name} {claim}", *call)
 
     for name, (count, shape) in SHAPES.items():
         run(name, grows_linearly, folder, count, shape)
     for backend, options in BACKENDS.items():
         for name in LONG:
             run(f"{backend}: {name}", grows_linearly, folder, *SHAPES[name], options)
-    for backend, options in {"nftables": [], **BACKENDS}.items():
+    for backend in ("nftables", "iptables", "pf"):
+        options = ALL_BACKENDS[backend]
+        for shape in cameras.SHAPES:
+            run(f"{backend}: each of {MANY:,} cameras ({shape})", takes_the_same_for_one, folder, shape, options,
+                claim=f"takes what each of {FEW:,} does")
+    for backend, options in ALL_BACKENDS.items():
         for name, (count, shape) in AT_GATEWAY.items():
             run(f"{backend}: {name}", gateway_grows_linearly, folder, count, shape, options)
         for name in ("devices alike", "devices with own cameras"):
