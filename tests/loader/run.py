@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
+import cameras  # noqa: E402
 import netns  # noqa: E402
 import program  # noqa: E402
 import tap  # noqa: E402
@@ -25,6 +26,8 @@ table ip nat {
 table ip6 flowfw_other { chain c { }; }
 """
 OURS = {("inet", "flowfw"), ("ip", "flowfw_nat"), ("ip6", "flowfw_nat")}
+RULES_MET_MAX = 40  # by one packet
+FEW, MANY = 10, 10_000  # cameras
 OTHER_TABLE, OTHER_RULESET = "junction-17", "frame-standalone"  # a host's, in each frame
 
 
@@ -280,6 +283,63 @@ def loads_cameras(count, seconds):
         host.stop()
 
 
+def counting(text):
+    """The same rules, each of which counts the packets that it asks, also those that do not match."""
+    def count(chain):
+        return re.sub(r"^\t\t(?=[^\s#])(?!type filter hook)", "\t\tcounter ", chain[0], flags=re.M)
+
+    return re.sub(r"^\tchain .*?^\t\}", count, text, flags=re.M | re.S)
+
+
+def rules_met(host):
+    """How often a rule of the output chain was asked, and how many there are."""
+    rules = [item["rule"]["expr"] for item in json.loads(
+        host.run("nft", "-j", "list", "chain", "inet", "flowfw", "output")[1])["nftables"] if "rule" in item]
+    return sum(expressions[0]["counter"]["packets"] for expressions in rules), len(rules)
+
+
+def send(kind, address, port):
+    """One packet: a datagram or a SYN. Fails where it is dropped."""
+    with socket.socket(socket.AF_INET, kind) as sender:
+        sender.setblocking(False)
+        try:
+            sender.connect((address, port))
+            if kind == socket.SOCK_DGRAM:
+                sender.send(b"x")
+        except BlockingIOError:  # on its way
+            pass
+
+
+def met_by(count, shape):
+    """[rules that a packet to the last camera met], for each protocol; a camera's own port is of TCP alone."""
+    host = netns.Host("sender")
+    try:
+        host.run("ip", "link", "add", "eth0", "type", "veth", "peer", "name", "eth1")
+        host.run("ip", "link", "set", "eth1", "up")
+        for name in ("eth0", "eth1"):  # which has packets of its own
+            host.call(netns.write, f"/proc/sys/net/ipv6/conf/{name}/disable_ipv6", "1")
+        netns.bring_up(host, "eth0", ["10.255.0.1/8"])
+        load(host, counting(program.rule_set(cameras.site(count, shape))))
+        met, last = [], count - 1
+        for kind in (socket.SOCK_STREAM, *([socket.SOCK_DGRAM] if shape == "same" else [])):
+            before, _ = rules_met(host)
+            host.call(send, kind, cameras.address(last), cameras.port(last, shape))
+            after, total = rules_met(host)
+            met.append(after - before)
+            assert after - before < total, f"a packet met all {total} rules, and the chain's policy"
+        return met
+    finally:
+        host.stop()
+
+
+def meets_few_rules(shape):
+    """A packet to the last of many cameras meets as many rules as one to the last of a few."""
+    few, many = met_by(FEW, shape), met_by(MANY, shape)
+    print(f"# {FEW} cameras: {few} rules; {MANY:,}: {many}")
+    tap.equal(many, few, f"rules that a packet to the last of {MANY:,} cameras met")
+    tap.equal([met for met in many if not 3 <= met <= RULES_MET_MAX], [], "numbers of rules that a packet met")
+
+
 def main():
     checks = tap.Tap()
     try:
@@ -303,6 +363,8 @@ def main():
             checks.run(f"{other}: ends what {case} translates", ends_translation, files[case], files[other])
     for case in files:
         checks.run(f"{case}: check --kernel agrees", dry_run_of_flowfw, case)
+    for shape in cameras.SHAPES:
+        checks.run(f"a packet to the last of {MANY:,} cameras ({shape}) meets few rules", meets_few_rules, shape)
     checks.run("5,000 cameras load", loads_cameras, 5_000, 20)
     if root:
         checks.run("100,000 cameras load", loads_cameras, 100_000, 120)
