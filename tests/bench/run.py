@@ -1,90 +1,71 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Times `flowfw gen` with 4 to 1,000,000 cameras, and gateways with many devices, beside libyaml's own event loop over
-the same file.
+"""The benchmark: what flowfw and its output take, each figure beside one of the same run on the same machine.
 
-Prints a table: medians of runs that take turns, so that a busy machine slows both. The ratio says what everything
-but reading YAML costs; where it grows with the number of cameras or devices, something is not linear. A gateway reads
-the files of its devices' profiles, too.
+Prints tables in Markdown. (!) marks what misses its target.
 """
 
-import statistics
-import subprocess
+import datetime
+import importlib
+import platform
+import shutil
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
+import netns  # noqa: E402
 import program  # noqa: E402
+import tap  # noqa: E402
 
-COUNTS = {4: 51, 1_000: 31, 100_000: 7, 1_000_000: 3}  # cameras: runs
-DEVICES = {10: 31, 100: 31, 1_000: 15}  # behind a gateway: runs
-KINDS = {
-    "bare": lambda number: "",
-    "own ports": lambda number: ", ports: 8554/tcp",
-}
+# Part: whether it needs network namespaces.
+PARTS = {"gen": False, "output": False, "load": True, "packets": True, "fleet": False, "meaning": True}
 
 
-def address(number):
-    return f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}"
+def processor():
+    lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    models = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return f"{len(models)} × {models[0]}" if models else platform.machine()
 
 
-def write_site(path, count, more):
-    with open(path, "w", encoding="ascii") as out:
-        out.write("flowfw: 1\nsite: bench\nextends: enterprise\ngroups:\n  cameras:\n")
-        for number in range(count):
-            out.write(f"    - {{name: camera-{number}, address: {address(number)}{more(number)}}}\n")
+def version(tool, *arguments):
+    if not shutil.which(tool, path="/usr/sbin:/usr/bin:/sbin:/bin"):
+        return f"no {tool}"
+    return netns.run((tool, *arguments))[1].splitlines()[0].strip()
 
 
-def write_gateway(path, count, more):
-    with open(path, "w", encoding="ascii") as out:
-        out.write("flowfw: 1\nsite: bench\nextends: gateway\ninterfaces: {outside: eth0, inside: eth1}\n")
-        out.write("outside: {address: 198.51.100.7}\nmasquerade: on\ngroups: {clients: [203.0.113.0/24]}\ndevices:\n")
-        for number in range(count):
-            out.write(f"  - {{name: device-{number}, extends: xroads, address: {address(number)}, ")
-            out.write(f"forward: {{base: {1024 + 2 * number}}}{more(number)}}}\n")
-
-
-def own_camera(number):
-    return f", groups: {{cameras: [172.16.{number >> 8}.{number & 255}]}}"
-
-
-def measured(tools, *command):
-    """(seconds, peak memory in bytes) of one run."""
-    words = [str(tools / "measure"), *map(str, command)]
-    output = subprocess.run(words, env=program.environment(), stdout=subprocess.PIPE, check=True).stdout
-    microseconds, kibibytes = map(int, output.split())
-    return microseconds / 1e6, kibibytes * 1024
-
-
-def row(tools, site, count, kind, runs):
-    gen = ("gen", "-q", "--profile", site)
-    rules = len(program.compiled(*gen, timeout=600, text=False))
-    both = [(measured(tools, program.BINARY, *gen), measured(tools, tools / "events", site)) for _ in range(runs)]
-    seconds = statistics.median(ours[0] for ours, _ in both)
-    bare = statistics.median(theirs[0] for _, theirs in both)
-    memory = max(ours[1] for ours, _ in both)
-    print(
-        f"{count:>9,}  {kind:20} {seconds * 1e3:>7,.1f} ms {bare * 1e3:>7,.1f} ms {seconds / bare:>6.2f} "
-        f"{memory / 2**20:>5,.1f} MiB {site.stat().st_size / 2**20:>5,.1f} MiB {rules / 2**20:>5,.1f} MiB",
-        flush=True,
-    )
+def head():
+    print(f"{datetime.date.today()}; {processor()}; {platform.system()} {platform.release()}; "
+          f"{program.flowfw('--version').stdout.strip()}; {version('nft', '--version')}; "
+          f"{version('iptables', '--version')}; {version('ipset', '--version')}")
+    print("Medians of runs that take turns; (!) misses its target.", flush=True)
 
 
 def main():
-    if len(sys.argv) < 2:
-        raise SystemExit("usage: run.py FOLDER-OF-TOOLS [CAMERAS…]")
-    tools = Path(sys.argv[1])
-    counts = [int(word) for word in sys.argv[2:]] or list(COUNTS)
-    site = program.scratch() / "site.yaml"
-    print(f"{'number':>9}  {'of':20} {'gen':>10} {'libyaml':>10} {'ratio':>6} {'memory':>9} {'file':>9} {'rules':>9}")
-    for count in counts:
-        for kind, more in KINDS.items():
-            write_site(site, count, more)
-            row(tools, site, count, f"cameras, {kind}", COUNTS.get(count, 5))
-    for count, runs in DEVICES.items():
-        for kind, more in {"alike": lambda number: "", "own cameras": own_camera}.items():
-            write_gateway(site, count, more)
-            row(tools, site, count, f"devices, {kind}", runs)
+    names = sys.argv[2:] or list(PARTS)
+    unknown = [name for name in names if name not in PARTS]
+    if len(sys.argv) < 2 or unknown:
+        raise SystemExit(f"usage: run.py FOLDER-OF-TOOLS [{'|'.join(PARTS)}]…")
+    head()
+    may = None
+    for name in PARTS:
+        if name not in names:
+            continue
+        if PARTS[name] and may is None:
+            may = may_make_namespaces()
+        if PARTS[name] and not may:
+            continue
+        importlib.import_module(f"parts.{name}").run(program.scratch("flowfw-bench-"))
     return 0
+
+
+def may_make_namespaces():
+    """Says why not. A user namespace is not enough: its send buffer is too small for so many elements."""
+    try:
+        if netns.enter():
+            return True
+        print("\nLeft out without root: " + ", ".join(name for name in PARTS if PARTS[name]))
+    except tap.Skip as skip:
+        print(f"\nLeft out: {', '.join(name for name in PARTS if PARTS[name])}: {skip}")
+    return False
 
 
 if __name__ == "__main__":
