@@ -462,8 +462,8 @@ START_TEST(what_does_not_decide_is_not_unknown) {
 		"-A INPUT -m hashlimit --hashlimit 1/s --hashlimit-burst 9 --hashlimit-name x "
 		"--hashlimit-mode srcip --hashlimit-htable-max 65535 --hashlimit-htable-expire "
 		"9000 -j ACCEPT",
-		"-A INPUT -m hashlimit --hashlimit 5/s --hashlimit-name x -j LOG\n"
-		"-A INPUT -m hashlimit --hashlimit 5/s --hashlimit-name x -j MARK --set-mark 0x1",
+		("-A INPUT -m hashlimit --hashlimit 5/s --hashlimit-name x -j LOG\n"
+		 "-A INPUT -m hashlimit --hashlimit 5/s --hashlimit-name x -j MARK --set-mark 0x1"),
 		"-A INPUT -m recent --set --name x",
 		":alone - [0:0]\n-A alone -m string --string x --algo bm -j DROP",
 		"-A INPUT -p tcp -j DROP\n-A INPUT -p tcp -m string --string x --algo bm -j ACCEPT",
