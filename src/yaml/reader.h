@@ -9,26 +9,31 @@
 
 #include "yaml/yaml.h"
 
-struct anchor;
+struct fw_yaml_anchor;
 
-/** A collection that is open. */
-struct frame {
-	struct fw_yaml_node *node;
-	struct anchor *anchor; /* its own, or NULL */
-	struct fw_slice key;   /* mapping: the key whose value comes next */
-	size_t first_child;    /* its children are the reader's from here on */
-	uint32_t end;	       /* behind the last thing in it */
-	uint32_t size, height; /* see struct tree */
-	bool flow;	       /* in brackets */
-	bool streamable;       /* it and all around it: mappings without an anchor, in values */
-	size_t refused_before; /* streamed: `refused` when the current item began */
+/** The bytes of a node. */
+struct fw_yaml_extent {
+	uint32_t start, end;
 };
 
 /** A node and what an alias to it costs. */
-struct tree {
+struct fw_yaml_tree {
 	struct fw_yaml_node *node;
 	uint32_t size;	 /* nodes in it, those behind aliases counted at each */
 	uint32_t height; /* collections in each other; 0 for a scalar */
+};
+
+/** A collection that is open. */
+struct fw_yaml_frame {
+	struct fw_yaml_node *node;
+	struct fw_yaml_anchor *anchor; /* its own, or NULL */
+	struct fw_slice key;	       /* mapping: the key whose value comes next */
+	size_t first_child;	       /* its children are the reader's from here on */
+	uint32_t end;		       /* behind the last thing in it */
+	uint32_t size, height;	       /* see struct fw_yaml_tree */
+	bool flow;		       /* in brackets */
+	bool streamable;       /* it and all around it: mappings without an anchor, in values */
+	size_t refused_before; /* streamed: `refused` when the current item began */
 };
 
 struct fw_yaml_reader {
@@ -48,16 +53,56 @@ struct fw_yaml_reader {
 	struct fw_arena_mark item; /* `items` between two items */
 	bool streaming;
 
-	struct frame frames[FW_YAML_DEPTH];
+	struct fw_yaml_frame frames[FW_YAML_DEPTH];
 	size_t depth;
 	FW_VEC(struct fw_yaml_node *) children; /* of all open collections */
-	struct anchor *anchors;
+	struct fw_yaml_anchor *anchors;
 	uint64_t alias_nodes; /* reached through aliases so far */
 
 	bool seen_document;
 	bool explicit_end; /* the document ended with "..." */
 	struct fw_yaml_node *root;
 };
+
+/* ---- plain.c: what needs no libyaml ---- */
+
+/**
+ * Whether all of a source is the plain part of YAML, which fw_yaml_read_plain() reads: to the same
+ * nodes as libyaml does, many times as fast.
+ */
+bool fw_yaml_is_plain(const struct fw_source *source);
+/** Only for a source that is plain. What is wrong with it beyond YAML's own rules is reported. */
+void fw_yaml_read_plain(struct fw_yaml_reader *reader);
+
+/* ---- build.c: nodes ---- */
+
+/** Where what is being read now belongs. */
+struct fw_arena *fw_yaml_arena(struct fw_yaml_reader *reader);
+struct fw_yaml_node *fw_yaml_new_node(
+	struct fw_yaml_reader *reader, enum fw_yaml_kind kind, struct fw_yaml_extent extent);
+/** Puts a complete node, which ends before byte `end`, where it belongs. */
+void fw_yaml_add(struct fw_yaml_reader *reader, struct fw_yaml_tree tree, uint32_t end);
+/** Not at a depth of FW_YAML_DEPTH. `anchor` may be NULL. */
+void fw_yaml_open(struct fw_yaml_reader *reader, enum fw_yaml_kind kind,
+	struct fw_yaml_extent extent, bool flow, struct fw_yaml_anchor *anchor);
+#define FW_YAML_LAST_ITEM UINT32_MAX
+/** What was opened last ends before byte `end`, or with its last item. */
+void fw_yaml_close(struct fw_yaml_reader *reader, uint32_t end);
+
+/* ---- anchors.c ---- */
+
+/** From here on the name means a node that is not complete yet. */
+struct fw_yaml_anchor *fw_yaml_define_anchor(
+	struct fw_yaml_reader *reader, const char *name, struct fw_span span);
+/** Nothing for NULL. */
+void fw_yaml_complete_anchor(
+	struct fw_yaml_reader *reader, struct fw_yaml_anchor *anchor, struct fw_yaml_tree tree);
+/** What an alias stands for; a node of no kind when it is refused. */
+struct fw_yaml_tree fw_yaml_follow_alias(
+	struct fw_yaml_reader *reader, const char *name, struct fw_yaml_extent extent);
+void fw_yaml_forget_anchors(struct fw_yaml_reader *reader);
+
+/* ---- yaml.c: places ---- */
 
 /** For fw_yaml_byte alone: where characters are not bytes. */
 uint32_t fw_yaml_seek(struct fw_yaml_reader *reader, yaml_mark_t mark);
@@ -74,6 +119,9 @@ static inline struct fw_span fw_yaml_span(
 _Noreturn void fw_yaml_exhausted(void);
 /** Counts an error; returns it, so that notes can follow. */
 struct fw_diag *fw_yaml_refused(struct fw_yaml_reader *reader, struct fw_diag *diag);
+
+/* ---- syntax.c and checks.c: what is refused ---- */
+
 /** Adds what made libyaml give up. */
 void fw_yaml_report_syntax(struct fw_yaml_reader *reader);
 void fw_yaml_refuse_tag(struct fw_yaml_reader *reader, struct fw_span span);
