@@ -13,7 +13,7 @@
 #include "base/base.h"
 
 enum {
-	BLOCK_MIN = 64 * 1024,
+	BLOCK_MIN = 32 * 1024,
 	BLOCK_MAX = 4 * 1024 * 1024,
 };
 

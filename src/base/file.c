@@ -53,10 +53,11 @@ int fw_write_all(int fd, struct fw_slice content) {
 	return 0;
 }
 
-/** Reads until the end or until `size` bytes are there. Returns 0 or an errno value. */
-static int read_up_to(int fd, char *data, size_t size, size_t *out_length) {
+/** Reads until the end, or until `enough` bytes are there or more, `size` at most. Returns 0 or an
+ * errno value. */
+static int read_up_to(int fd, char *data, size_t size, size_t enough, size_t *out_length) {
 	size_t length = 0;
-	while (length < size) {
+	while (length < enough) {
 		ssize_t got = read(fd, data + length, size - length);
 		if (got < 0 && !try_again(errno, fd, POLLIN)) {
 			return errno;
@@ -80,18 +81,21 @@ static int read_all(int fd, size_t limit, struct fw_buf *out) {
 		return EISDIR;
 	}
 	/* Only a hint: files in /proc say 0, and any file may grow meanwhile. */
-	size_t room = CHUNK;
+	size_t room = CHUNK, expected = SIZE_MAX;
 	if (S_ISREG(status.st_mode) && status.st_size > 0) {
 		if ((uintmax_t)status.st_size > limit) {
 			return EFBIG;
 		}
-		room = (size_t)status.st_size + 1;
+		expected = (size_t)status.st_size;
+		room = expected + 1;
 	}
-	for (size_t left = limit;; room = CHUNK) {
+	for (size_t left = limit;; room = CHUNK, expected = SIZE_MAX) {
 		/* One byte more than may be there, to tell a file of just the limit from more. */
 		size_t size = left < room ? left + 1 : room;
 		size_t length = 0;
-		int error = read_up_to(fd, fw_buf_reserve(out, size), size, &length);
+		/* With all of the bytes that it had, and room for more, the end was met. */
+		size_t enough = expected < size ? expected : size;
+		int error = read_up_to(fd, fw_buf_reserve(out, size), size, enough, &length);
 		if (error != 0 || length > left) {
 			return error != 0 ? error : EFBIG;
 		}
@@ -130,7 +134,7 @@ int fw_file_head(const char *path, size_t size, struct fw_buf *out) {
 	if (fd < 0) {
 		return errno;
 	}
-	int error = read_up_to(fd, fw_buf_reserve(out, size), size, &length);
+	int error = read_up_to(fd, fw_buf_reserve(out, size), size, size, &length);
 	fw_buf_grew(out, length);
 	return error;
 }
@@ -234,7 +238,7 @@ int fw_fd_holds(int fd, struct fw_slice content, bool *out_same) {
 	size_t length = 0;
 	bool same = true;
 	do {
-		int error = read_up_to(fd, chunk, sizeof(chunk), &length);
+		int error = read_up_to(fd, chunk, sizeof(chunk), sizeof(chunk), &length);
 		if (error != 0) {
 			return error;
 		}

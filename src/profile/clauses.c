@@ -107,6 +107,9 @@ static bool is_ipv4_only(size_t protocol) {
 static void add_protocol_clauses(const struct service *service, struct clauses *clauses) {
 	bool seen[UINT8_MAX + 1] = {false};
 
+	if (service->protocols.count == 0) {
+		return;
+	}
 	for (size_t i = 0; i < service->protocols.count; i++) {
 		seen[service->protocols.items[i]] = true;
 	}

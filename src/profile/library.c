@@ -236,7 +236,8 @@ const char *const *fw_library_files(const struct fw_library *library, struct fw_
 			struct stat status;
 			/* A pipe would keep us waiting; what cannot be looked at is told when read.
 			 */
-			if (stat(file, &status) == 0 && !S_ISREG(status.st_mode)) {
+			if (entry->d_type != DT_REG && stat(file, &status) == 0 &&
+				!S_ISREG(status.st_mode)) {
 				fw_failure(diags, "not-a-file", 0, "'%s' is no regular file", file);
 				continue;
 			}

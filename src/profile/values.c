@@ -112,16 +112,17 @@ bool fw_read_word(struct draft *draft, const struct fw_yaml_node *node, const ch
 	if (!fw_read_kind(draft, node, FW_YAML_SCALAR, what)) {
 		return false;
 	}
-	struct fw_buf list FW_AUTO(fw_buf_fini) = {0};
 	for (size_t i = 1; i < count; i++) {
-		if (names[i] == NULL) {
-			continue;
-		}
-		if (fw_slice_is(node->text, names[i])) {
+		if (names[i] != NULL && fw_slice_is(node->text, names[i])) {
 			*out_index = (int)i;
 			return true;
 		}
-		fw_buf_printf(&list, "%s%s", list.length != 0 ? ", " : "", names[i]);
+	}
+	struct fw_buf list FW_AUTO(fw_buf_fini) = {0};
+	for (size_t i = 1; i < count; i++) {
+		if (names[i] != NULL) {
+			fw_buf_printf(&list, "%s%s", list.length != 0 ? ", " : "", names[i]);
+		}
 	}
 	struct fw_diag *diag = fw_error(draft->diags, node->span, "unknown-word",
 		"%s cannot be '%.*s'; it can be %s", what, TEXT_ARGS(node->text), list.data);

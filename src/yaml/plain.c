@@ -44,7 +44,7 @@ enum { KEY_MAX = 1000 };
 /* ---- characters ---- */
 
 enum {
-	IN_BLOCK = 1, /* stands in a value outside of brackets, whatever is next to it */
+	IN_BLOCK = 1, /* may stand in a value outside of brackets, whatever is next to it */
 	IN_FLOW = 2,  /* the same inside of brackets */
 	FIRST = 4,    /* begins a value */
 };
@@ -57,7 +57,7 @@ static const unsigned char classes[UCHAR_MAX + 1] = {
 	   O, O, O, O, O, O, O, O, O, O, O, O, O, O, O, O,
 	   O, O, O, O, O, O, O, O, O, O, O, O, O, O, O, O,
 	/*    !  "  #  $  %  &  '  (  )  *  +  ,  -  .  / */
-	   O, E, E, O, F, E, E, E, F, E, E, F, B, E, F, F,
+	   E, E, E, O, F, E, E, E, F, E, E, F, B, E, F, F,
 	/* 0  1  2  3  4  5  6  7  8  9  :  ;  <  =  >  ? */
 	   F, F, F, F, F, F, F, F, F, F, O, E, E, E, E, B,
 	/* @  A  B  C  D  E  F  G  H  I  J  K  L  M  N  O */
@@ -98,10 +98,9 @@ static bool ends_line(struct plain *plain) {
 	return plain->at == plain->end || (plain->at > before && peek(plain) == '#');
 }
 
-/** At a colon: whether what precedes it is a key. */
-static bool is_key(const struct plain *plain) {
-	uint32_t behind = plain->at + 1;
-	return behind == plain->end || (behind < plain->end && plain->text[behind] == ' ');
+/** Whether the colon at `at` makes a key of what precedes it. */
+static bool is_key(const char *at, const char *end) {
+	return at + 1 == end || at[1] == ' ';
 }
 
 /* ---- to nodes ---- */
@@ -145,36 +144,30 @@ static void close_level(struct plain *plain, uint32_t end) {
  */
 static bool read_unquoted(
 	struct plain *plain, unsigned char class, struct fw_yaml_extent *out_extent) {
+	const char *const first = plain->text + plain->at, *const end = plain->text + plain->end;
+	const char *at = first;
 	if ((classes[(unsigned char)peek(plain)] & FIRST) == 0) {
 		return false;
 	}
-	uint32_t start = plain->at;
-	for (;;) {
-		while (plain->at < plain->end &&
-			(classes[(unsigned char)plain->text[plain->at]] & class) != 0) {
-			plain->at++;
+	for (;; at++) {
+		while (at < end && (classes[(unsigned char)*at] & class) != 0) {
+			at++;
 		}
-		*out_extent = (struct fw_yaml_extent){start, plain->at};
-		char c = peek(plain);
-		if (c == ':' && !is_key(plain)) {
-			plain->at++;
-			if (class == IN_FLOW &&
-				(classes[(unsigned char)peek(plain)] & class) == 0 &&
-				peek(plain) != ':') {
-				return false; /* versions of libyaml differ here */
-			}
-		} else if (c == '#') {
-			plain->at++; /* no comment: there is no space in front of it */
-		} else if (c == ' ') {
-			skip_spaces(plain);
-			c = peek(plain);
-			if (c == '#' || (classes[(unsigned char)c] & class) == 0) {
-				return c != ':' && c != '\t';
-			}
-		} else {
-			return true;
+		if (at == end || (*at == '#' ? at[-1] == ' ' : *at != ':' || is_key(at, end))) {
+			break;
+		}
+		if (*at == ':' && class == IN_FLOW && strchr(",[]{}?", at[1]) != NULL) {
+			return false; /* versions of libyaml differ here */
 		}
 	}
+	plain->at = (uint32_t)(at - plain->text);
+	bool spaced = at[-1] == ' ';
+	while (at[-1] == ' ') {
+		at--;
+	}
+	*out_extent = (struct fw_yaml_extent){
+		(uint32_t)(first - plain->text), (uint32_t)(at - plain->text)};
+	return !spaced || peek(plain) != ':';
 }
 
 static bool read_quoted(struct plain *plain) {
@@ -196,7 +189,7 @@ static bool read_in_brackets(struct plain *plain);
 static bool read_key_in_brackets(struct plain *plain) {
 	struct fw_yaml_extent extent;
 	if (!read_unquoted(plain, IN_FLOW, &extent) || peek(plain) != ':' ||
-		extent.end != plain->at || extent.end - extent.start > KEY_MAX) {
+		extent.end - extent.start > KEY_MAX) {
 		return false;
 	}
 	add_scalar(plain, extent, false);

@@ -30,9 +30,6 @@ extern const char *const fw_yaml_kind_names[FW_YAML_KIND_COUNT];
 
 struct fw_yaml_node {
 	struct fw_span span; /* a collection's: from its first to behind its last item */
-	enum fw_yaml_kind kind;
-	bool plain;	/* scalar without quotes: `on` is a switch, "on" too, but ~ and "" differ */
-	uint32_t count; /* items of a sequence, streamed or not; pairs of a mapping */
 	union {
 		struct fw_slice text; /* scalar: in the source where it stands there as it is, else
 					 in the arena */
@@ -40,6 +37,9 @@ struct fw_yaml_node {
 			*items; /* sequence: count; mapping: key, value, key, value … */
 		void *sink;	/* streamed sequence: what begin() returned */
 	};
+	uint32_t count; /* items of a sequence, streamed or not; pairs of a mapping */
+	enum fw_yaml_kind kind;
+	bool plain;    /* scalar without quotes: `on` is a switch, "on" too, but ~ and "" differ */
 	bool streamed; /* its items went to the stream */
 };
 
