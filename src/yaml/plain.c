@@ -289,17 +289,25 @@ static bool read_pair(struct plain *plain, struct fw_yaml_extent key) {
 	return read_value(plain, false);
 }
 
+/** Whether a line that is this far in begins a collection: the document's, or a key's value. */
+static bool begins_level(const struct plain *plain, enum fw_yaml_kind kind, uint32_t column) {
+	if (plain->depth == 0) {
+		return true;
+	}
+	const struct level *top = &plain->levels[plain->depth - 1];
+	return column > top->column || (column == top->column && kind == FW_YAML_SEQUENCE);
+}
+
 /** Goes to the collection that this line belongs to, which may begin here. */
 static bool enter(struct plain *plain, enum fw_yaml_kind kind) {
-	const struct level *top = &plain->levels[plain->depth - 1];
 	uint32_t column = plain->at - plain->line;
 	if (plain->depth == 0 || plain->awaiting) {
-		bool below = plain->depth == 0 || column > top->column ||
-			     (column == top->column && kind == FW_YAML_SEQUENCE);
 		plain->awaiting = false;
-		return below && open_level(plain, kind, column,
-					(struct fw_yaml_extent){plain->at, plain->at});
+		return begins_level(plain, kind, column) &&
+		       open_level(
+			       plain, kind, column, (struct fw_yaml_extent){plain->at, plain->at});
 	}
+	const struct level *top = &plain->levels[plain->depth - 1];
 	while (top->column > column ||
 		(top->column == column && top->kind != kind && kind == FW_YAML_MAPPING)) {
 		if (plain->depth == 1) {

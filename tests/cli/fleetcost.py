@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""flowfw gen --fleet: what it takes of memory, and of the network. For plain builds: a sanitizer keeps what is freed."""
+"""flowfw --fleet: what it takes of memory, and of the network. For plain builds: a sanitizer keeps what is freed."""
 
 import os
 import re
@@ -8,7 +8,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 import tap  # noqa: E402
-from fleets import Fleet, children, said, site, wait_until  # noqa: E402
+from fleets import Fleet, check, children, gateway, said, site, wait_until  # noqa: E402
 from program import OK, SYSTEM  # noqa: E402
 
 
@@ -64,7 +64,17 @@ def no_network():
     tap.equal([line for line in log.read_text().splitlines() if re.search(r"\b(socket|connect|bind)\(", line)], [])
 
 
-CHECKS = [out_of_memory, memory, no_network]
+def too_complex():
+    """a device that would take all memory to compare is an error, and no answer"""
+    fleet = Fleet()
+    nested = ", ".join(f"{{address: 10.{i >> 8}.{i & 255}.0-11.{255 - (i >> 8)}.{255 - (i & 255)}.255, ports: {2 * (i * 7919 % 20000) + 1}/tcp}}"
+                       for i in range(20000))
+    fleet.put("north", text=f"flowfw: 1\nsite: north\nextends: xroads\ngroups: {{cameras: [{nested}]}}\n")
+    gateway(fleet, north="")
+    said(check(fleet, "-q"), SYSTEM, "[too-complex]")
+
+
+CHECKS = [out_of_memory, memory, no_network, too_complex]
 
 if __name__ == "__main__":
     sys.exit(tap.main(CHECKS))

@@ -428,7 +428,7 @@ def live_beside_docker(rules):
     hide = "mount -t tmpfs none /usr/sbin\nexport PATH=/usr/bin:/bin"
     process = rules.verify("--live", "site.yaml", wrapper=["unshare", "--mount", *loaded(f"{load}\n{hide}")])
     said(process, SYSTEM, "no program 'iptables-nft-save'", "iptables")
-    unseen = f"{load}\nmount -t tmpfs none /proc"
+    unseen = f"{load}\nmount -t proc -o subset=pid none /proc"
     said(rules.verify("--live", "site.yaml", wrapper=["unshare", "--mount", *loaded(unseen)]), SYSTEM,
          "[unreadable-rules]", "iptables-legacy")
     fail = "mkdir bin.save\necho 'exit 1' >bin.save/iptables-nft-save\nchmod +x bin.save/*\nexport PATH=$PWD/bin.save:$PATH"

@@ -82,3 +82,17 @@ def wait_until(what, condition):
             return value
         time.sleep(0.01)
     raise AssertionError(f"{what}: never")
+
+
+def gateway(fleet, more="", **devices):
+    """A gateway of these devices beside the sites; each is known by its site's file."""
+    lines = "".join(f"  - {{name: {name}, site: sites/{name}.yaml, address: 10.8.0.{number}{extra}}}\n"
+                    for number, (name, extra) in enumerate(devices.items(), 11))
+    (fleet.folder / "gate.yaml").write_text(
+        "flowfw: 1\nsite: gate\nextends: gateway\noutside: {address: 198.51.100.7}\n"
+        f"interfaces: {{outside: eth0, inside: eth1}}\n{more}devices:\n{lines}", encoding="utf-8")
+    fleet.city("sites: [sites/*.yaml]\ngateways: [gate.yaml]\n")
+
+
+def check(fleet, *arguments):
+    return flowfw("check", "--fleet", "city.yaml", *arguments, cwd=fleet.folder)
