@@ -182,15 +182,19 @@ static void add_hits(struct run *run, const struct fw_pfr_rule *rule,
 	}
 }
 
-/* What is on its way, among packets whose source was translated alike. */
+/* What is on its way, among packets whose source was translated alike. There may be a stream for
+ * each rule with bounds. */
 static fw_space live_space(struct run *run, const struct fw_pfr_rule *nat) {
-	fw_space set = FW_SPACE_EMPTY;
+	size_t count = 0;
+	fw_space *sets = fw_resize(NULL, run->streams.list.count + 1, sizeof(*sets));
 
 	for (size_t i = 0; i < run->streams.list.count; i++) {
 		if (run->streams.list.items[i].nat == nat) {
-			set = fw_space_union(run->spaces, set, run->streams.list.items[i].set);
+			sets[count++] = run->streams.list.items[i].set;
 		}
 	}
+	fw_space set = fw_space_union_all(run->spaces, sets, count);
+	free(sets);
 	return set;
 }
 
