@@ -184,11 +184,11 @@ bool fw_ipt_rate(struct fw_slice text, struct fw_rate *out);
 
 struct fw_ipt_pool {
 	struct fw_arena *arena;
-	struct fw_ipt_entry *entries;
-	size_t count;
+	struct fw_ipt_slot *slots; /* by hash */
+	size_t slot_count, count;
 };
 
-struct fw_ipt_entry;
+struct fw_ipt_slot;
 
 void fw_ipt_pool_fini(struct fw_ipt_pool *pool);
 /** The one copy of these bytes, in the arena, with a NUL behind. */
