@@ -72,7 +72,7 @@ static void *reserve(
 /* ---- the manager ---- */
 
 void fw_spaces_init(struct fw_spaces *spaces, const struct fw_space_limits *limits) {
-	*spaces = (struct fw_spaces){.slot_count = SLOTS_MIN, .memo_count = SLOTS_MIN};
+	*spaces = (struct fw_spaces){.slot_count = SLOTS_MIN, .memo_count = SLOTS_MIN, .era = 1};
 	if (limits != NULL) {
 		spaces->limits = *limits;
 	}
@@ -116,8 +116,9 @@ static uint32_t hash_node(const struct fw_spaces *spaces, const struct fw_space_
 	const uint32_t *words = &spaces->words[node->at];
 	size_t count = word_count(node);
 	uint64_t hash = node->var;
-	for (size_t i = 0; i < count; i++) {
-		hash = (hash ^ words[i]) * UINT64_C(0x9e3779b97f4a7c15);
+	for (size_t i = 0; i < count; i += 2) {
+		uint64_t second = i + 1 < count ? words[i + 1] : 0;
+		hash = (hash ^ words[i] ^ second << 32) * UINT64_C(0x9e3779b97f4a7c15);
 		hash ^= hash >> 32;
 	}
 	return (uint32_t)hash;
@@ -132,27 +133,46 @@ static bool same_node(const struct fw_spaces *spaces, const struct fw_space_node
 }
 
 /* Where the node is, or where it goes. */
-static uint32_t *find_slot(const struct fw_spaces *spaces, const struct fw_space_node *node) {
+static struct fw_space_slot *find_slot(
+	const struct fw_spaces *spaces, const struct fw_space_node *node) {
 	size_t mask = spaces->slot_count - 1;
 	size_t i = node->hash & mask;
-	while (spaces->slots[i] != 0 &&
-		!same_node(spaces, &spaces->nodes[spaces->slots[i]], node)) {
+	while (spaces->slots[i].set != 0 &&
+		(spaces->slots[i].hash != node->hash ||
+			!same_node(spaces, &spaces->nodes[spaces->slots[i].set], node))) {
 		i = (i + 1) & mask;
 	}
 	return &spaces->slots[i];
 }
 
-/* Enters all nodes anew. They are all different, so a free slot is enough. */
-static void fill_slots(struct fw_spaces *spaces) {
+/* Enters nodes from this one on. They are all different, so a free slot is enough. */
+static void enter_nodes(struct fw_spaces *spaces, size_t first) {
 	size_t mask = spaces->slot_count - 1;
-	memset(spaces->slots, 0, spaces->slot_count * sizeof(*spaces->slots));
-	for (size_t set = FW_SPACE_ALL + 1; set < spaces->node_count; set++) {
-		size_t i = spaces->nodes[set].hash & mask;
-		while (spaces->slots[i] != 0) {
+	for (size_t set = first; set < spaces->node_count; set++) {
+		uint32_t hash = spaces->nodes[set].hash;
+		size_t i = hash & mask;
+		while (spaces->slots[i].set != 0) {
 			i = (i + 1) & mask;
 		}
-		spaces->slots[i] = (uint32_t)set;
+		spaces->slots[i] = (struct fw_space_slot){hash, (fw_space)set};
 	}
+}
+
+/* Those behind it move up, unless that is before where a look for them begins. */
+static void free_slot(struct fw_spaces *spaces, fw_space set) {
+	size_t mask = spaces->slot_count - 1;
+	size_t hole = spaces->nodes[set].hash & mask;
+	while (spaces->slots[hole].set != set) {
+		hole = (hole + 1) & mask;
+	}
+	for (size_t i = (hole + 1) & mask; spaces->slots[i].set != 0; i = (i + 1) & mask) {
+		size_t start = spaces->slots[i].hash & mask;
+		if (((i - start) & mask) >= ((i - hole) & mask)) {
+			spaces->slots[hole] = spaces->slots[i];
+			hole = i;
+		}
+	}
+	spaces->slots[hole].set = 0;
 }
 
 static size_t memo_place(
@@ -175,7 +195,10 @@ static void grow_memos(struct fw_spaces *spaces) {
 	spaces->memo_count = 2 * old_count;
 	spaces->bytes += more;
 	for (size_t i = 0; i < old_count; i++) {
-		spaces->memos[memo_place(spaces, old[i].operation, old[i].a, old[i].b)] = old[i];
+		if (old[i].era == spaces->era) {
+			spaces->memos[memo_place(spaces, old[i].operation, old[i].a, old[i].b)] =
+				old[i];
+		}
 	}
 	free(old);
 }
@@ -194,7 +217,7 @@ static void grow_slots(struct fw_spaces *spaces) {
 	spaces->slots = fw_alloc(2 * more);
 	spaces->slot_count *= 2;
 	spaces->bytes += more;
-	fill_slots(spaces);
+	enter_nodes(spaces, FW_SPACE_ALL + 1);
 	grow_memos(spaces);
 }
 
@@ -260,13 +283,13 @@ static fw_space find_or_add(struct fw_spaces *spaces, enum fw_var var,
 	}
 	write_words(&spaces->words[node.at], edges, count, node.wide);
 	node.hash = hash_node(spaces, &node);
-	uint32_t *slot = find_slot(spaces, &node);
-	if (*slot == 0) {
-		*slot = (uint32_t)spaces->node_count;
+	struct fw_space_slot *slot = find_slot(spaces, &node);
+	if (slot->set == 0) {
+		*slot = (struct fw_space_slot){node.hash, (fw_space)spaces->node_count};
 		spaces->nodes[spaces->node_count++] = node;
 		spaces->word_count += word_count(&node);
 	}
-	return *slot;
+	return slot->set;
 }
 
 fw_space fw_space_make(struct fw_spaces *spaces, enum fw_var var, size_t base) {
@@ -298,7 +321,8 @@ fw_space fw_space_follow(
 bool fw_space_recall(const struct fw_spaces *spaces, enum fw_space_operation operation, uint32_t a,
 	uint32_t b, fw_space *out_result) {
 	const struct fw_space_memo *memo = &spaces->memos[memo_place(spaces, operation, a, b)];
-	if (memo->operation != operation || memo->a != a || memo->b != b) {
+	if (memo->a != a || memo->b != b || memo->operation != operation ||
+		memo->era != spaces->era) {
 		return false;
 	}
 	*out_result = memo->result;
@@ -308,7 +332,18 @@ bool fw_space_recall(const struct fw_spaces *spaces, enum fw_space_operation ope
 void fw_space_remember(struct fw_spaces *spaces, enum fw_space_operation operation, uint32_t a,
 	uint32_t b, fw_space result) {
 	spaces->memos[memo_place(spaces, operation, a, b)] =
-		(struct fw_space_memo){operation, a, b, result};
+		(struct fw_space_memo){operation, spaces->era, a, b, result};
+}
+
+/* They are told from others by their era, so that nobody has to walk them; but for once in a long
+ * while, when eras begin anew. */
+static void forget_results(struct fw_spaces *spaces) {
+	enum { ERAS = 1 << 28 };
+	spaces->era++;
+	if (spaces->era == ERAS) {
+		memset(spaces->memos, 0, spaces->memo_count * sizeof(*spaces->memos));
+		spaces->era = 1;
+	}
 }
 
 /* ---- forgetting ---- */
@@ -361,11 +396,27 @@ static void close_ranks(struct fw_spaces *spaces, uint32_t mark, uint32_t *moved
 	spaces->word_count = words;
 }
 
+/* Those of nodes from the mark on. False: these are so many that no slot is taken any more. */
+static bool free_slots(struct fw_spaces *spaces, uint32_t mark) {
+	enum { MANY = 8 };
+	if (spaces->node_count - mark > spaces->slot_count / MANY) {
+		memset(spaces->slots, 0, spaces->slot_count * sizeof(*spaces->slots));
+		return false;
+	}
+	for (size_t set = mark; set < spaces->node_count; set++) {
+		free_slot(spaces, (fw_space)set);
+	}
+	return true;
+}
+
 void fw_spaces_release(struct fw_spaces *spaces, uint32_t mark, fw_space *kept, size_t count) {
 	if (spaces->exhausted) {
 		return;
 	}
 	assert(mark > FW_SPACE_ALL && mark <= spaces->node_count);
+	if (mark == spaces->node_count) {
+		return;
+	}
 	uint32_t *moved = fw_alloc((spaces->node_count - mark) * sizeof(*moved));
 	for (size_t i = 0; i < count; i++) {
 		if (kept[i] >= mark) {
@@ -373,15 +424,16 @@ void fw_spaces_release(struct fw_spaces *spaces, uint32_t mark, fw_space *kept, 
 		}
 	}
 	mark_needed(spaces, mark, moved);
+	bool few = free_slots(spaces, mark);
 	close_ranks(spaces, mark, moved);
+	enter_nodes(spaces, few ? mark : FW_SPACE_ALL + 1);
 	for (size_t i = 0; i < count; i++) {
 		if (kept[i] >= mark) {
 			kept[i] = moved[kept[i] - mark];
 		}
 	}
 	free(moved);
-	fill_slots(spaces);
-	memset(spaces->memos, 0, spaces->memo_count * sizeof(*spaces->memos));
+	forget_results(spaces);
 }
 
 /* ---- size ---- */

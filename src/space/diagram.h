@@ -22,6 +22,12 @@ struct fw_space_node {
 	bool wide;
 };
 
+/** With the hash in it, a look for one node seldom has to look at others. */
+struct fw_space_slot {
+	uint32_t hash;
+	fw_space set; /* FW_SPACE_EMPTY: free */
+};
+
 /** An edge of a node to be made: from where the one before ends to `last`. */
 struct fw_space_edge {
 	struct fw_addr last;
@@ -40,7 +46,7 @@ enum fw_space_operation {
 };
 
 struct fw_space_memo {
-	uint32_t operation;
+	uint32_t operation : 4, era : 28;
 	uint32_t a, b;
 	fw_space result;
 };

@@ -93,10 +93,11 @@ struct fw_spaces {
 	size_t node_count, node_capacity;
 	uint32_t *words; /* bounds and children of all nodes */
 	size_t word_count, word_capacity;
-	uint32_t *slots; /* handles by the hash of their nodes, 0: free */
+	struct fw_space_slot *slots; /* handles by the hash of their nodes */
 	size_t slot_count;
 	struct fw_space_memo *memos; /* results of late, by operation and operands */
 	size_t memo_count;
+	uint32_t era; /* of results that still count */
 	struct fw_space_edge *scratch; /* a stack: edges of the nodes that are being made */
 	size_t scratch_count, scratch_capacity;
 	uint32_t serial; /* of walks whose results are of no use to others */
