@@ -94,7 +94,8 @@ static void add_service(struct fw_json *json, const struct fw_explained *explain
 	fw_json_text(json, "service", flow->service);
 	fw_json_text(json, "title", flow->title);
 	fw_json_list(json, "narrower");
-	for (int var = 0; var < FW_VAR_COUNT; var++) {
+	for (size_t i = 1; i < FW_VAR_COUNT; i++) {
+		enum fw_var var = fw_var_listed[i];
 		if ((finding->misses >> var & 1U) != 0) {
 			fw_json_text(json, NULL, misses[var]);
 		}

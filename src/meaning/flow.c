@@ -74,18 +74,14 @@ static fw_space ports_space(struct fw_spaces *spaces, enum fw_var var, const str
 }
 
 /* A type alone covers all its codes, and stands before them. */
-static fw_space types_space(
-	struct fw_spaces *spaces, const struct fw_clause *clause, fw_space behind) {
-	if (clause->type_count == 0) {
-		return behind;
-	}
+static fw_space types_space(struct fw_spaces *spaces, const struct fw_clause *clause) {
 	fw_space *sets = fw_resize(NULL, clause->type_count, sizeof(*sets));
 	for (size_t i = 0; i < clause->type_count; i++) {
 		const struct fw_icmp_type *type = &clause->types[i];
-		fw_space code = behind;
+		fw_space code = FW_SPACE_ALL;
 		if (type->code >= 0) {
 			const struct fw_case only = {fw_value((uint64_t)type->code),
-				fw_value((uint64_t)type->code), behind};
+				fw_value((uint64_t)type->code), FW_SPACE_ALL};
 			code = fw_space_cases(spaces, FW_VAR_PORT, &only, 1);
 		}
 		const struct fw_case only = {fw_value(type->type), fw_value(type->type), code};
@@ -96,17 +92,13 @@ static fw_space types_space(
 	return set;
 }
 
+/* Ports, or types and codes. */
 static fw_space header_space(struct fw_spaces *spaces, const struct fw_clause *clause) {
-	fw_space set = tracked(spaces);
-
-	if (clause->hop_limit != 0) {
-		set = fw_space_intersect(
-			spaces, one(spaces, FW_VAR_HOP_LIMIT, clause->hop_limit), set);
-	}
 	if (clause->type_count != 0) {
-		return types_space(spaces, clause, set);
+		return types_space(spaces, clause);
 	}
-	set = ports_space(spaces, FW_VAR_PORT, clause->ports, clause->port_count, set);
+	fw_space set =
+		ports_space(spaces, FW_VAR_PORT, clause->ports, clause->port_count, FW_SPACE_ALL);
 	return ports_space(
 		spaces, FW_VAR_SOURCE_PORT, clause->source_ports, clause->source_port_count, set);
 }
@@ -192,8 +184,7 @@ static fw_space behind_peer(struct own *own, const struct fw_port_list *list) {
 		return FW_SPACE_EMPTY;
 	}
 	if (own->last != list) {
-		fw_space set =
-			ports_space(own->spaces, FW_VAR_PORT, ports, count, tracked(own->spaces));
+		fw_space set = ports_space(own->spaces, FW_VAR_PORT, ports, count, FW_SPACE_ALL);
 		if (own->source) {
 			set = side_space(own->spaces, FW_VAR_DESTINATION, &own->flow->destination,
 				own->family, false, set);
@@ -257,7 +248,8 @@ static fw_space own_space(struct own *own) {
 /* ---- a flow ---- */
 
 static fw_space with_protocol(struct fw_spaces *spaces, uint8_t protocol, fw_space behind) {
-	const struct fw_case only = {fw_value(protocol), fw_value(protocol), behind};
+	const struct fw_case only = {fw_value(protocol), fw_value(protocol),
+		fw_space_intersect(spaces, tracked(spaces), behind)};
 
 	return fw_space_cases(spaces, FW_VAR_PROTOCOL, &only, 1);
 }
@@ -271,6 +263,10 @@ static fw_space clause_space(struct fw_spaces *spaces, const struct fw_flow *flo
 		flow->own_ports && peers == &flow->destination, set);
 	set = side_space(spaces, FW_VAR_SOURCE, &flow->source, family,
 		flow->own_ports && peers == &flow->source, set);
+	if (clause->hop_limit != 0) {
+		set = fw_space_intersect(
+			spaces, one(spaces, FW_VAR_HOP_LIMIT, clause->hop_limit), set);
+	}
 	return with_protocol(spaces, clause->protocol, set);
 }
 

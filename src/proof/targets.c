@@ -138,7 +138,8 @@ static int compare_witnesses(const void *left, const void *right) {
 	const struct group *b = right;
 	int order = 0;
 
-	for (int var = FW_VAR_HOOK; order == 0 && var < FW_VAR_COUNT; var++) {
+	for (size_t i = 1; order == 0 && i < FW_VAR_COUNT; i++) {
+		enum fw_var var = fw_var_listed[i];
 		order = fw_addr_compare(a->witness.values[var], b->witness.values[var]);
 	}
 	return order;

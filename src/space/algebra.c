@@ -109,9 +109,9 @@ static fw_space combine(
 
 /* Pushes the edges of the result; for FW_SPACE_SUBSET up to the first that says no. */
 static bool combine_edges(struct fw_spaces *spaces, enum fw_space_operation operation, fw_space a,
-	fw_space b, enum fw_var var, size_t base) {
-	struct fw_walk left = fw_walk(spaces, a, var);
-	struct fw_walk right = fw_walk(spaces, b, var);
+	fw_space b, unsigned level, size_t base) {
+	struct fw_walk left = fw_walk(spaces, a, level);
+	struct fw_walk right = fw_walk(spaces, b, level);
 	while (left.index < left.count && right.index < right.count) {
 		struct fw_addr left_last = fw_walk_last(spaces, &left);
 		struct fw_addr right_last = fw_walk_last(spaces, &right);
@@ -121,7 +121,7 @@ static bool combine_edges(struct fw_spaces *spaces, enum fw_space_operation oper
 			fw_walk_child(spaces, &right));
 		if (operation == FW_SPACE_SUBSET && child == FW_SPACE_EMPTY) {
 			spaces->scratch_count = base;
-			return fw_space_push(spaces, base, fw_var_max[var], child);
+			return fw_space_push(spaces, base, spaces->order.max[level], child);
 		}
 		if (!fw_space_step(spaces) ||
 			!fw_space_push(spaces, base, left_ends ? left_last : right_last, child)) {
@@ -147,17 +147,17 @@ static fw_space combine(
 	if (fw_space_recall(spaces, operation, a, b, &result)) {
 		return result;
 	}
-	unsigned a_var = fw_space_var(spaces, a), b_var = fw_space_var(spaces, b);
-	enum fw_var var = a_var < b_var ? a_var : b_var;
+	unsigned a_level = fw_space_level(spaces, a), b_level = fw_space_level(spaces, b);
+	unsigned level = a_level < b_level ? a_level : b_level;
 	size_t base = spaces->scratch_count;
-	if (!combine_edges(spaces, operation, a, b, var, base)) {
+	if (!combine_edges(spaces, operation, a, b, level, base)) {
 		spaces->scratch_count = base;
 		return FW_SPACE_EXHAUSTED;
 	}
 	if (operation == FW_SPACE_SIMPLIFY) {
 		close_open_edges(spaces, base);
 	}
-	result = fw_space_make(spaces, var, base);
+	result = fw_space_make(spaces, level, base);
 	if (result != FW_SPACE_EXHAUSTED) {
 		fw_space_remember(spaces, operation, a, b, result);
 	}
@@ -246,13 +246,13 @@ fw_space fw_space_union_all(struct fw_spaces *spaces, const fw_space *sets, size
 
 struct change {
 	enum fw_space_operation operation; /* FW_SPACE_EXISTS or FW_SPACE_RESTRICT */
-	enum fw_var var;
+	unsigned level;
 	struct fw_addr value;
 	uint32_t serial; /* of the call: no other shares its results */
 };
 
-static fw_space unite_children(struct fw_spaces *spaces, fw_space set, enum fw_var var) {
-	struct fw_walk walk = fw_walk(spaces, set, var);
+static fw_space unite_children(struct fw_spaces *spaces, fw_space set, unsigned level) {
+	struct fw_walk walk = fw_walk(spaces, set, level);
 	fw_space *children = fw_resize(NULL, walk.count, sizeof(*children));
 	for (; walk.index < walk.count; walk.index++) {
 		children[walk.index] = fw_walk_child(spaces, &walk);
@@ -265,9 +265,9 @@ static fw_space unite_children(struct fw_spaces *spaces, fw_space set, enum fw_v
 static fw_space change_set(struct fw_spaces *spaces, const struct change *change, fw_space set);
 
 static fw_space change_children(
-	struct fw_spaces *spaces, const struct change *change, fw_space set, enum fw_var var) {
+	struct fw_spaces *spaces, const struct change *change, fw_space set, unsigned level) {
 	size_t base = spaces->scratch_count;
-	for (struct fw_walk walk = fw_walk(spaces, set, var); walk.index < walk.count;
+	for (struct fw_walk walk = fw_walk(spaces, set, level); walk.index < walk.count;
 		walk.index++) {
 		struct fw_addr last = fw_walk_last(spaces, &walk);
 		fw_space child = change_set(spaces, change, fw_walk_child(spaces, &walk));
@@ -276,23 +276,23 @@ static fw_space change_children(
 			return FW_SPACE_EXHAUSTED;
 		}
 	}
-	return fw_space_make(spaces, var, base);
+	return fw_space_make(spaces, level, base);
 }
 
 static fw_space change_set(struct fw_spaces *spaces, const struct change *change, fw_space set) {
-	enum fw_var var = fw_space_var(spaces, set);
-	if (var > change->var) {
+	unsigned level = fw_space_level(spaces, set);
+	if (level > change->level) {
 		return set;
 	}
-	if (var == change->var && change->operation == FW_SPACE_RESTRICT) {
-		return fw_space_follow(spaces, set, var, change->value);
+	if (level == change->level && change->operation == FW_SPACE_RESTRICT) {
+		return fw_space_follow(spaces, set, level, change->value);
 	}
 	fw_space result;
 	if (fw_space_recall(spaces, change->operation, set, change->serial, &result)) {
 		return result;
 	}
-	result = var == change->var ? unite_children(spaces, set, var)
-				    : change_children(spaces, change, set, var);
+	result = level == change->level ? unite_children(spaces, set, level)
+					: change_children(spaces, change, set, level);
 	if (result != FW_SPACE_EXHAUSTED) {
 		fw_space_remember(spaces, change->operation, set, change->serial, result);
 	}
@@ -305,7 +305,7 @@ static fw_space change(struct fw_spaces *spaces, enum fw_space_operation operati
 		return FW_SPACE_EXHAUSTED;
 	}
 	assert(var != FW_VAR_NONE && !fw_less(fw_var_max[var], value));
-	struct change one = {operation, var, value, spaces->serial++};
+	struct change one = {operation, spaces->order.levels[var], value, spaces->serial++};
 	return change_set(spaces, &one, a);
 }
 

@@ -5,7 +5,7 @@
  * edges of the larger ones are counted in for the smaller ones, and what they have beyond those is
  * listed apart: `10.0.0.0/8 to port 80, and 10.1.0.0/16 to port 443` instead of `10.0.0.0/8 but
  * 10.1.0.0/16 to port 80, and 10.1.0.0/16 to ports 80 and 443`. Boxes may overlap for that. What a
- * box then asks for without need is for widen.c.
+ * box then asks for without need is for widen.c. The diagram is one in the order of fw_var_listed.
  */
 
 #include "space/boxes.h"
@@ -87,7 +87,7 @@ static int by_first_edge(const void *left, const void *right) {
 }
 
 static void fan_out(struct fw_spaces *spaces, fw_space set, struct fan *fan) {
-	*fan = (struct fan){.node = fw_walk(spaces, set, fw_space_var(spaces, set))};
+	*fan = (struct fan){.node = fw_walk(spaces, set, fw_space_level(spaces, set))};
 	fan_edges(spaces, fan);
 	if (spaces->exhausted) {
 		return;
@@ -118,7 +118,7 @@ static unsigned weigh(const struct fw_spaces *spaces, fw_space set, unsigned wei
 	if (set <= FW_SPACE_ALL) {
 		return weight;
 	}
-	for (struct fw_walk walk = fw_walk(spaces, set, fw_space_var(spaces, set));
+	for (struct fw_walk walk = fw_walk(spaces, set, fw_space_level(spaces, set));
 		walk.index < walk.count && weight < WEIGHT_MAX; walk.index++) {
 		weight = weigh(spaces, fw_walk_child(spaces, &walk), weight + 1);
 	}
@@ -236,7 +236,8 @@ static void list_group(struct lister *lister, const struct fan *fan, const struc
 		lister->boxes->left_out++;
 		return;
 	}
-	struct fw_intervals *values = &lister->box.values[fan->node.var];
+	struct fw_intervals *values =
+		&lister->box.values[lister->spaces->order.vars[fan->node.level]];
 	*values = values_of(lister, fan, group, count);
 	list_set(lister, group->body);
 	*values = (struct fw_intervals){0};
@@ -259,19 +260,39 @@ static void list_set(struct lister *lister, fw_space set) {
 	fan_fini(&fan);
 }
 
+/* People read ports before states, so this is done in diagrams of that order. */
+static bool list(struct fw_spaces *listed, fw_space set, fw_space within, size_t limit,
+	struct fw_boxes *out_boxes) {
+	struct lister lister = {.spaces = listed, .boxes = out_boxes, .limit = limit};
+	list_set(&lister, fw_space_simplify(listed, set, within));
+	fw_boxes_widen(listed, out_boxes, set, within);
+	return !listed->exhausted;
+}
+
 bool fw_space_boxes(struct fw_spaces *spaces, fw_space set, fw_space within, size_t limit,
 	struct fw_boxes *out_boxes) {
 	struct fw_boxes boxes = {0};
-	struct lister lister = {.spaces = spaces, .boxes = &boxes, .limit = limit};
-	uint32_t mark = fw_spaces_mark(spaces);
+	size_t used = spaces->node_count * sizeof(*spaces->nodes) +
+		      spaces->word_count * sizeof(*spaces->words);
+	struct fw_space_limits limits = {.bytes = spaces->limits.bytes - used,
+		.steps = spaces->limits.steps - spaces->steps};
+	struct fw_spaces listed;
 	assert(limit > 0);
-	list_set(&lister, fw_space_simplify(spaces, set, within));
-	fw_boxes_widen(spaces, &boxes, set, within);
-	if (spaces->exhausted) {
+	if (spaces->exhausted || limits.steps == 0 || limits.bytes == 0) {
+		fw_space_exhaust(spaces);
+		return false;
+	}
+	fw_spaces_init_listed(&listed, &limits);
+	fw_space listed_set = fw_space_carry(spaces, set, &listed);
+	fw_space listed_within = fw_space_carry(spaces, within, &listed);
+	bool complete = list(&listed, listed_set, listed_within, limit, &boxes);
+	spaces->steps += listed.steps;
+	fw_spaces_fini(&listed);
+	if (!complete) {
+		fw_space_exhaust(spaces);
 		fw_boxes_fini(&boxes);
 		return false;
 	}
-	fw_spaces_release(spaces, mark, NULL, 0);
 	*out_boxes = boxes;
 	return true;
 }

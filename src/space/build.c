@@ -23,21 +23,21 @@ static bool push_case(
 	return fw_space_step(spaces) && fw_space_push(spaces, base, item->high, item->set);
 }
 
-static bool push_cases(struct fw_spaces *spaces, enum fw_var var, size_t base,
+static bool push_cases(struct fw_spaces *spaces, unsigned level, size_t base,
 	const struct fw_case *cases, size_t count) {
-	struct fw_addr next = {0, 0};
+	struct fw_addr next = {0, 0}, max = spaces->order.max[level];
 	for (size_t i = 0; i < count; i++) {
 		assert(!fw_less(cases[i].high, cases[i].low));
-		assert(!fw_less(fw_var_max[var], cases[i].high));
+		assert(!fw_less(max, cases[i].high));
 		assert(i == 0 || fw_less(cases[i - 1].high, cases[i].low));
-		assert(fw_space_var(spaces, cases[i].set) > var);
+		assert(fw_space_level(spaces, cases[i].set) > level);
 		if (!push_case(spaces, base, &cases[i], next)) {
 			return false;
 		}
 		next = fw_addr_next(cases[i].high);
 	}
-	bool full = count > 0 && fw_same(cases[count - 1].high, fw_var_max[var]);
-	return full || fw_space_push(spaces, base, fw_var_max[var], FW_SPACE_EMPTY);
+	bool full = count > 0 && fw_same(cases[count - 1].high, max);
+	return full || fw_space_push(spaces, base, max, FW_SPACE_EMPTY);
 }
 
 fw_space fw_space_cases(
@@ -46,12 +46,13 @@ fw_space fw_space_cases(
 		return FW_SPACE_EXHAUSTED;
 	}
 	assert(var != FW_VAR_NONE);
+	unsigned level = spaces->order.levels[var];
 	size_t base = spaces->scratch_count;
-	if (!push_cases(spaces, var, base, cases, count)) {
+	if (!push_cases(spaces, level, base, cases, count)) {
 		spaces->scratch_count = base;
 		return FW_SPACE_EXHAUSTED;
 	}
-	return fw_space_make(spaces, var, base);
+	return fw_space_make(spaces, level, base);
 }
 
 fw_space fw_space_interval(
@@ -74,12 +75,13 @@ fw_space fw_space_masked(struct fw_spaces *spaces, enum fw_var var, uint16_t mas
 			return FW_SPACE_EXHAUSTED;
 		}
 	}
-	return fw_space_make(spaces, var, base);
+	return fw_space_make(spaces, spaces->order.levels[var], base);
 }
 
 fw_space fw_box_space(struct fw_spaces *spaces, const struct fw_box *box) {
 	fw_space set = spaces->exhausted ? FW_SPACE_EXHAUSTED : FW_SPACE_ALL;
-	for (int var = FW_VAR_COUNT - 1; var > FW_VAR_NONE; var--) {
+	for (unsigned level = FW_VAR_COUNT - 1; level > 0; level--) {
+		enum fw_var var = spaces->order.vars[level];
 		const struct fw_intervals *values = &box->values[var];
 		if (values->count == 0) {
 			continue;
@@ -103,33 +105,22 @@ static fw_space up_to(struct fw_spaces *spaces, enum fw_var var, uint64_t max, f
 	return fw_space_cases(spaces, var, &only, 1);
 }
 
-static fw_space tracked(struct fw_spaces *spaces) {
-	fw_space untranslated = up_to(spaces, FW_VAR_TRANSLATED, 0, FW_SPACE_ALL);
-	const struct fw_case states[] = {
-		{fw_value(FW_TRACKING_NEW), fw_value(FW_TRACKING_RELATED), FW_SPACE_ALL},
-		{fw_value(FW_TRACKING_INVALID), fw_value(FW_TRACKING_UNTRACKED), untranslated},
-	};
-	return fw_space_cases(spaces, FW_VAR_TRACKING, states, FW_LENGTH(states));
-}
-
-/* What is behind the addresses of a packet; `rest` is what is behind the flags. */
-static fw_space transport(struct fw_spaces *spaces, unsigned protocol, fw_space rest) {
-	fw_space flagless = up_to(spaces, FW_VAR_FLAGS, 0, rest);
+/* Of addresses and ports, by the protocol. */
+static fw_space transport(struct fw_spaces *spaces, unsigned protocol) {
 	fw_space second;
 	switch (protocol) {
 	case IPPROTO_TCP:
-		return rest;
 	case IPPROTO_UDP:
 	case IPPROTO_DCCP:
 	case IPPROTO_SCTP:
 	case IPPROTO_UDPLITE:
-		return flagless;
+		return FW_SPACE_ALL;
 	case IPPROTO_ICMP:
 	case IPPROTO_ICMPV6:
-		second = up_to(spaces, FW_VAR_PORT, UINT8_MAX, flagless);
+		second = up_to(spaces, FW_VAR_PORT, UINT8_MAX, FW_SPACE_ALL);
 		return up_to(spaces, FW_VAR_SOURCE_PORT, UINT8_MAX, second);
 	default:
-		second = up_to(spaces, FW_VAR_PORT, 0, flagless);
+		second = up_to(spaces, FW_VAR_PORT, 0, FW_SPACE_ALL);
 		return up_to(spaces, FW_VAR_SOURCE_PORT, 0, second);
 	}
 }
@@ -142,14 +133,28 @@ static fw_space addresses(struct fw_spaces *spaces, enum fw_family family, fw_sp
 	return up_to(spaces, FW_VAR_SOURCE, UINT32_MAX, rest);
 }
 
-static fw_space of_family(struct fw_spaces *spaces, enum fw_family family) {
-	fw_space rest = tracked(spaces);
+static fw_space tracked(struct fw_spaces *spaces, fw_space rest) {
+	fw_space untranslated = up_to(spaces, FW_VAR_TRANSLATED, 0, rest);
+	const struct fw_case states[] = {
+		{fw_value(FW_TRACKING_NEW), fw_value(FW_TRACKING_RELATED), rest},
+		{fw_value(FW_TRACKING_INVALID), fw_value(FW_TRACKING_UNTRACKED), untranslated},
+	};
+	return fw_space_cases(spaces, FW_VAR_TRACKING, states, FW_LENGTH(states));
+}
+
+static fw_space of_protocol(struct fw_spaces *spaces, enum fw_family family, unsigned protocol) {
+	fw_space set = addresses(spaces, family, transport(spaces, protocol));
+	set = tracked(spaces, set);
 	if (family == FW_IPV4) {
-		rest = up_to(spaces, FW_VAR_HOP_LIMIT, 0, rest);
+		set = up_to(spaces, FW_VAR_HOP_LIMIT, 0, set);
 	}
+	return protocol == IPPROTO_TCP ? set : up_to(spaces, FW_VAR_FLAGS, 0, set);
+}
+
+static fw_space of_family(struct fw_spaces *spaces, enum fw_family family) {
 	struct fw_case protocols[UINT8_MAX + 1];
 	for (unsigned i = 0; i < FW_LENGTH(protocols); i++) {
-		fw_space set = addresses(spaces, family, transport(spaces, i, rest));
+		fw_space set = of_protocol(spaces, family, i);
 		protocols[i] = (struct fw_case){fw_value(i), fw_value(i), set};
 	}
 	return fw_space_cases(spaces, FW_VAR_PROTOCOL, protocols, FW_LENGTH(protocols));

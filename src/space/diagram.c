@@ -33,6 +33,10 @@ const struct fw_addr fw_var_max[FW_VAR_COUNT] = {
 	[FW_VAR_TRANSLATED] = {0, 1},
 };
 
+const enum fw_var fw_var_listed[FW_VAR_COUNT] = {FW_VAR_NONE, FW_VAR_HOOK, FW_VAR_IN, FW_VAR_OUT,
+	FW_VAR_FAMILY, FW_VAR_PROTOCOL, FW_VAR_SOURCE, FW_VAR_DESTINATION, FW_VAR_SOURCE_PORT,
+	FW_VAR_PORT, FW_VAR_FLAGS, FW_VAR_HOP_LIMIT, FW_VAR_TRACKING, FW_VAR_TRANSLATED};
+
 /* ---- the bound ---- */
 
 fw_space fw_space_exhaust(struct fw_spaces *spaces) {
@@ -71,8 +75,18 @@ static void *reserve(
 
 /* ---- the manager ---- */
 
+static void set_order(struct fw_space_order *order, const enum fw_var *vars) {
+	for (unsigned level = 0; level < FW_VAR_COUNT; level++) {
+		enum fw_var var = vars != NULL ? vars[level] : (enum fw_var)level;
+		order->vars[level] = var;
+		order->levels[var] = level;
+		order->max[level] = fw_var_max[var];
+	}
+}
+
 void fw_spaces_init(struct fw_spaces *spaces, const struct fw_space_limits *limits) {
 	*spaces = (struct fw_spaces){.slot_count = SLOTS_MIN, .memo_count = SLOTS_MIN, .era = 1};
+	set_order(&spaces->order, NULL);
 	if (limits != NULL) {
 		spaces->limits = *limits;
 	}
@@ -87,11 +101,16 @@ void fw_spaces_init(struct fw_spaces *spaces, const struct fw_space_limits *limi
 	spaces->memos = fw_alloc(SLOTS_MIN * sizeof(*spaces->memos));
 	spaces->nodes = fw_resize(NULL, ITEMS_MIN, sizeof(*spaces->nodes));
 	spaces->node_capacity = ITEMS_MIN;
-	spaces->nodes[FW_SPACE_EMPTY] = (struct fw_space_node){.var = FW_VAR_COUNT};
-	spaces->nodes[FW_SPACE_ALL] = (struct fw_space_node){.var = FW_VAR_COUNT};
+	spaces->nodes[FW_SPACE_EMPTY] = (struct fw_space_node){.level = FW_VAR_COUNT};
+	spaces->nodes[FW_SPACE_ALL] = (struct fw_space_node){.level = FW_VAR_COUNT};
 	spaces->node_count = 2;
 	spaces->bytes = SLOTS_MIN * (sizeof(*spaces->slots) + sizeof(*spaces->memos)) +
 			ITEMS_MIN * sizeof(*spaces->nodes);
+}
+
+void fw_spaces_init_listed(struct fw_spaces *spaces, const struct fw_space_limits *limits) {
+	fw_spaces_init(spaces, limits);
+	set_order(&spaces->order, fw_var_listed);
 }
 
 void fw_spaces_fini(struct fw_spaces *spaces) {
@@ -115,7 +134,7 @@ static size_t word_count(const struct fw_space_node *node) {
 static uint32_t hash_node(const struct fw_spaces *spaces, const struct fw_space_node *node) {
 	const uint32_t *words = &spaces->words[node->at];
 	size_t count = word_count(node);
-	uint64_t hash = node->var;
+	uint64_t hash = node->level;
 	for (size_t i = 0; i < count; i += 2) {
 		uint64_t second = i + 1 < count ? words[i + 1] : 0;
 		hash = (hash ^ words[i] ^ second << 32) * UINT64_C(0x9e3779b97f4a7c15);
@@ -126,7 +145,7 @@ static uint32_t hash_node(const struct fw_spaces *spaces, const struct fw_space_
 
 static bool same_node(const struct fw_spaces *spaces, const struct fw_space_node *a,
 	const struct fw_space_node *b) {
-	return a->hash == b->hash && a->var == b->var && a->edges == b->edges &&
+	return a->hash == b->hash && a->level == b->level && a->edges == b->edges &&
 	       a->wide == b->wide &&
 	       memcmp(&spaces->words[a->at], &spaces->words[b->at],
 		       word_count(a) * sizeof(*spaces->words)) == 0;
@@ -265,12 +284,12 @@ static void write_words(
 }
 
 /* The node goes where a new one would be, and stays there if there is none like it yet. */
-static fw_space find_or_add(struct fw_spaces *spaces, enum fw_var var,
-	const struct fw_space_edge *edges, size_t count) {
+static fw_space find_or_add(
+	struct fw_spaces *spaces, unsigned level, const struct fw_space_edge *edges, size_t count) {
 	struct fw_space_node node = {
 		.at = (uint32_t)spaces->word_count,
 		.edges = (uint32_t)count,
-		.var = (uint8_t)var,
+		.level = (uint8_t)level,
 		.wide = any_wide(edges, count),
 	};
 	spaces->words = reserve(spaces, spaces->words, &spaces->word_capacity,
@@ -292,17 +311,17 @@ static fw_space find_or_add(struct fw_spaces *spaces, enum fw_var var,
 	return slot->set;
 }
 
-fw_space fw_space_make(struct fw_spaces *spaces, enum fw_var var, size_t base) {
+fw_space fw_space_make(struct fw_spaces *spaces, unsigned level, size_t base) {
 	size_t count = spaces->scratch_count - base;
 	const struct fw_space_edge *edges = &spaces->scratch[base];
-	assert(count > 0 && fw_same(edges[count - 1].last, fw_var_max[var]));
+	assert(count > 0 && fw_same(edges[count - 1].last, spaces->order.max[level]));
 	spaces->scratch_count = base;
-	return count == 1 ? edges[0].child : find_or_add(spaces, var, edges, count);
+	return count == 1 ? edges[0].child : find_or_add(spaces, level, edges, count);
 }
 
 fw_space fw_space_follow(
-	const struct fw_spaces *spaces, fw_space set, unsigned var, struct fw_addr value) {
-	struct fw_walk walk = fw_walk(spaces, set, var);
+	const struct fw_spaces *spaces, fw_space set, unsigned level, struct fw_addr value) {
+	struct fw_walk walk = fw_walk(spaces, set, level);
 	uint32_t low = 0, high = walk.count - 1;
 	while (low < high) {
 		walk.index = low + (high - low) / 2;

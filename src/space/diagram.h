@@ -8,6 +8,11 @@
 
 #include "space/space.h"
 
+/** A manager whose diagrams have variables in the order of fw_var_listed. */
+void fw_spaces_init_listed(struct fw_spaces *spaces, const struct fw_space_limits *limits);
+/** A set of one manager as one of another, of whatever order: carry.c. */
+fw_space fw_space_carry(const struct fw_spaces *from, fw_space set, struct fw_spaces *to);
+
 /**
  * A node's words are the last values of all edges but the last one, which ends where the domain
  * ends, and then the children. A last value takes four words where one of them is beyond 32 bits,
@@ -18,7 +23,7 @@ struct fw_space_node {
 	uint32_t at; /* in words */
 	uint32_t edges;
 	uint32_t hash;
-	uint8_t var; /* FW_VAR_COUNT for FW_SPACE_EMPTY and FW_SPACE_ALL */
+	uint8_t level; /* FW_VAR_COUNT for FW_SPACE_EMPTY and FW_SPACE_ALL */
 	bool wide;
 };
 
@@ -61,32 +66,32 @@ static inline bool fw_same(struct fw_addr a, struct fw_addr b) {
 	return a.high == b.high && a.low == b.low;
 }
 
-/** The variable that a set looks at first; FW_VAR_COUNT where it looks at none. */
-static inline unsigned fw_space_var(const struct fw_spaces *spaces, fw_space set) {
-	return spaces->nodes[set].var;
+/** That of the variable that a set looks at first; FW_VAR_COUNT where it looks at none. */
+static inline unsigned fw_space_level(const struct fw_spaces *spaces, fw_space set) {
+	return spaces->nodes[set].level;
 }
 
-/** The edges of a set at one variable, in order. It stays valid while nodes are made. */
+/** The edges of a set at one level, in order. It stays valid while nodes are made. */
 struct fw_walk {
 	uint32_t bounds, children; /* in words */
 	uint32_t index, count;
 	fw_space whole; /* the one child, if the set does not look at the variable */
-	uint8_t var;
+	uint8_t level;
 	bool wide, through;
 };
 
-/** At `var`, which is the set's own or one before it. */
-static inline struct fw_walk fw_walk(const struct fw_spaces *spaces, fw_space set, unsigned var) {
+/** At a level, which is the set's own or one before it. */
+static inline struct fw_walk fw_walk(const struct fw_spaces *spaces, fw_space set, unsigned level) {
 	const struct fw_space_node *node = &spaces->nodes[set];
-	if (node->var != var) {
+	if (node->level != level) {
 		return (struct fw_walk){
-			.count = 1, .whole = set, .var = (uint8_t)var, .through = true};
+			.count = 1, .whole = set, .level = (uint8_t)level, .through = true};
 	}
 	return (struct fw_walk){
 		.bounds = node->at,
 		.children = node->at + (node->edges - 1) * (node->wide ? 4 : 1),
 		.count = node->edges,
-		.var = node->var,
+		.level = node->level,
 		.wide = node->wide,
 	};
 }
@@ -95,7 +100,7 @@ static inline struct fw_walk fw_walk(const struct fw_spaces *spaces, fw_space se
 static inline struct fw_addr fw_walk_last(
 	const struct fw_spaces *spaces, const struct fw_walk *walk) {
 	if (walk->index + 1 == walk->count) {
-		return fw_var_max[walk->var];
+		return spaces->order.max[walk->level];
 	}
 	if (!walk->wide) {
 		return (struct fw_addr){0, spaces->words[walk->bounds + walk->index]};
@@ -109,9 +114,9 @@ static inline fw_space fw_walk_child(const struct fw_spaces *spaces, const struc
 	return walk->through ? walk->whole : spaces->words[walk->children + walk->index];
 }
 
-/** Where a set leads for one value of a variable, its own or one before it. */
+/** Where a set leads for one value at a level, its own or one before it. */
 fw_space fw_space_follow(
-	const struct fw_spaces *spaces, fw_space set, unsigned var, struct fw_addr value);
+	const struct fw_spaces *spaces, fw_space set, unsigned level, struct fw_addr value);
 
 /* ---- making ---- */
 
@@ -134,7 +139,7 @@ static inline bool fw_space_step(struct fw_spaces *spaces) {
  */
 bool fw_space_push(struct fw_spaces *spaces, size_t base, struct fw_addr last, fw_space child);
 /** The set of the edges from scratch[base] on, which are taken off the stack. */
-fw_space fw_space_make(struct fw_spaces *spaces, enum fw_var var, size_t base);
+fw_space fw_space_make(struct fw_spaces *spaces, unsigned level, size_t base);
 
 /** Results of late, as many as there is room for: a look that fails costs time alone. */
 bool fw_space_recall(const struct fw_spaces *spaces, enum fw_space_operation operation, uint32_t a,

@@ -23,24 +23,29 @@
  * What a packet is made of, in the order of the diagrams. Domains are fixed, from 0 to
  * fw_var_max, and larger than what packets mean: fw_space_universe has those that can be. An
  * address is one variable of 128 bits, in which an IPv4 address is a number below 2^32.
+ *
+ * What has few values comes first: what is done to flags or to what a packet belongs to is then
+ * done at the top, and leaves thousands of addresses with their ports as they are, in one diagram
+ * below. People ask for addresses and ports first: fw_var_listed is the order in which packets are
+ * chosen and listed.
  */
 enum fw_var {
 	FW_VAR_NONE,
-	FW_VAR_HOOK,	 /* 1 input, 2 output, 3 forward */
-	FW_VAR_IN,	 /* interfaces by the caller's numbers from 1 on; 0: there is none */
-	FW_VAR_OUT,	 /* likewise */
-	FW_VAR_FAMILY,	 /* enum fw_family */
-	FW_VAR_PROTOCOL, /* IANA number */
+	FW_VAR_HOOK,	   /* 1 input, 2 output, 3 forward */
+	FW_VAR_IN,	   /* interfaces by the caller's numbers from 1 on; 0: there is none */
+	FW_VAR_OUT,	   /* likewise */
+	FW_VAR_FAMILY,	   /* enum fw_family */
+	FW_VAR_PROTOCOL,   /* IANA number */
+	FW_VAR_FLAGS,	   /* of TCP, as its header has them: FIN 1, SYN 2, RST 4, ACK 16 … */
+	FW_VAR_HOP_LIMIT,  /* of IPv6 */
+	FW_VAR_TRACKING,   /* enum fw_tracking */
+	FW_VAR_TRANSLATED, /* 0 or 1 */
 	FW_VAR_SOURCE,
 	FW_VAR_DESTINATION,
 	FW_VAR_SOURCE_PORT, /* or the type of ICMP and ICMPv6 */
 	FW_VAR_PORT,	    /* the destination's; or the code of ICMP and ICMPv6 */
-	FW_VAR_FLAGS,	    /* of TCP, as its header has them: FIN 1, SYN 2, RST 4, ACK 16 … */
-	FW_VAR_HOP_LIMIT,   /* of IPv6 */
-	FW_VAR_TRACKING,    /* enum fw_tracking */
-	FW_VAR_TRANSLATED,  /* 0 or 1 */
 };
-enum { FW_VAR_COUNT = FW_VAR_TRANSLATED + 1 };
+enum { FW_VAR_COUNT = FW_VAR_PORT + 1 };
 
 enum fw_tracking {
 	FW_TRACKING_NONE,
@@ -53,6 +58,8 @@ enum fw_tracking {
 enum { FW_TRACKING_COUNT = 6 };
 
 extern const struct fw_addr fw_var_max[FW_VAR_COUNT];
+/** FW_VAR_NONE comes first here, too. */
+extern const enum fw_var fw_var_listed[FW_VAR_COUNT];
 
 /** A number as a value of a variable. */
 static inline struct fw_addr fw_value(uint64_t number) {
@@ -83,9 +90,17 @@ struct fw_space_limits {
 /* Some ten to twenty seconds of work. */
 #define FW_SPACE_STEPS_DEFAULT ((uint64_t)1 << 29)
 
+/** The order of variables in all diagrams of one manager: levels from 1 on. */
+struct fw_space_order {
+	enum fw_var vars[FW_VAR_COUNT];	  /* by level */
+	unsigned levels[FW_VAR_COUNT];	  /* by variable */
+	struct fw_addr max[FW_VAR_COUNT]; /* by level */
+};
+
 /** Owns all sets. Its members but the first are the module's own. */
 struct fw_spaces {
 	bool exhausted; /* for good: a limit was met, and FW_SPACE_EXHAUSTED returned */
+	struct fw_space_order order;
 	struct fw_space_limits limits;
 	size_t bytes; /* of what follows */
 	uint64_t steps;
@@ -97,7 +112,7 @@ struct fw_spaces {
 	size_t slot_count;
 	struct fw_space_memo *memos; /* results of late, by operation and operands */
 	size_t memo_count;
-	uint32_t era; /* of results that still count */
+	uint32_t era;		       /* of results that still count */
 	struct fw_space_edge *scratch; /* a stack: edges of the nodes that are being made */
 	size_t scratch_count, scratch_capacity;
 	uint32_t serial; /* of walks whose results are of no use to others */

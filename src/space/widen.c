@@ -29,7 +29,8 @@ static bool has_ambiguous_addresses(const struct fw_box *box) {
  * they are not, and do not tell it, it stays: nobody takes 10.0.0.1 for an address of IPv6.
  */
 static void widen_box(struct fw_spaces *spaces, struct fw_box *box, fw_space set, fw_space within) {
-	for (int var = FW_VAR_COUNT - 1; var > FW_VAR_NONE; var--) {
+	for (unsigned i = FW_VAR_COUNT - 1; i > 0; i--) {
+		enum fw_var var = fw_var_listed[i];
 		struct fw_intervals values = box->values[var];
 		if (values.count == 0 || (var == FW_VAR_FAMILY && has_ambiguous_addresses(box))) {
 			continue;

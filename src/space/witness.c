@@ -7,6 +7,7 @@
 
 #include <assert.h>
 #include <netinet/in.h>
+#include <stdlib.h>
 
 #include "space/diagram.h"
 
@@ -24,8 +25,9 @@ bool fw_space_contains(const struct fw_spaces *spaces, fw_space set, const struc
 		return false;
 	}
 	while (set > FW_SPACE_ALL) {
-		unsigned var = fw_space_var(spaces, set);
-		set = fw_space_follow(spaces, set, var, point->values[var]);
+		unsigned level = fw_space_level(spaces, set);
+		struct fw_addr value = point->values[spaces->order.vars[level]];
+		set = fw_space_follow(spaces, set, level, value);
 	}
 	return set == FW_SPACE_ALL;
 }
@@ -94,17 +96,83 @@ static bool applies(
 
 /* ---- choosing ---- */
 
-/* The first values in low to high that some packet of the set has. */
-static bool find_values(const struct fw_spaces *spaces, fw_space set, enum fw_var var,
-	struct fw_interval among, struct fw_interval *out_values) {
+/*
+ * Addresses and ports are chosen before flags and the like, which stand above them: so by what is
+ * below all of these at once, the fronts, and then what leads to a front that has them is left.
+ */
+struct front {
+	fw_space start;
+	struct fw_walk walk; /* from where the choice has led to */
+	fw_space at, last;
+};
+
+struct choice {
+	const struct fw_spaces *spaces;
+	fw_space set; /* what is left, as far as it is above the fronts */
+	FW_VEC(struct front) fronts;
+	struct fw_point point;
+};
+
+static bool is_above(const struct fw_spaces *spaces, fw_space set) {
+	return fw_space_level(spaces, set) < spaces->order.levels[FW_VAR_SOURCE];
+}
+
+static struct front *find_front(struct choice *choice, fw_space start) {
+	for (size_t i = 0; i < choice->fronts.count; i++) {
+		if (choice->fronts.items[i].start == start) {
+			return &choice->fronts.items[i];
+		}
+	}
+	return NULL;
+}
+
+static void find_fronts(struct choice *choice, fw_space set) {
+	const struct fw_spaces *spaces = choice->spaces;
+	if (!is_above(spaces, set)) {
+		if (set != FW_SPACE_EMPTY && find_front(choice, set) == NULL) {
+			FW_VEC_ADD(&choice->fronts, (struct front){.start = set, .at = set});
+		}
+		return;
+	}
+	for (struct fw_walk walk = fw_walk(spaces, set, fw_space_level(spaces, set));
+		walk.index < walk.count; walk.index++) {
+		find_fronts(choice, fw_walk_child(spaces, &walk));
+	}
+}
+
+/* Whether a front is left that it leads to. */
+static bool leads_on(struct choice *choice, fw_space set) {
+	const struct fw_spaces *spaces = choice->spaces;
+	if (!is_above(spaces, set)) {
+		return set != FW_SPACE_EMPTY &&
+		       (choice->fronts.count == 0 || find_front(choice, set) != NULL);
+	}
+	for (struct fw_walk walk = fw_walk(spaces, set, fw_space_level(spaces, set));
+		walk.index < walk.count; walk.index++) {
+		if (leads_on(choice, fw_walk_child(spaces, &walk))) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool overlap(struct fw_interval among, struct fw_addr first, struct fw_addr last,
+	struct fw_interval *out) {
+	out->low = fw_less(first, among.low) ? among.low : first;
+	out->high = fw_less(among.high, last) ? among.high : last;
+	return !fw_less(last, among.low) && !fw_less(among.high, first);
+}
+
+/* The first values in `among` that some packet has, above the fronts. */
+static bool find_above(struct choice *choice, unsigned level, struct fw_interval among,
+	struct fw_interval *out_values) {
+	const struct fw_spaces *spaces = choice->spaces;
 	struct fw_addr first = {0, 0};
-	for (struct fw_walk walk = fw_walk(spaces, set, var); walk.index < walk.count;
+	for (struct fw_walk walk = fw_walk(spaces, choice->set, level); walk.index < walk.count;
 		walk.index++) {
 		struct fw_addr last = fw_walk_last(spaces, &walk);
-		if (fw_walk_child(spaces, &walk) != FW_SPACE_EMPTY && !fw_less(last, among.low) &&
-			!fw_less(among.high, first)) {
-			out_values->low = fw_less(first, among.low) ? among.low : first;
-			out_values->high = fw_less(among.high, last) ? among.high : last;
+		if (overlap(among, first, last, out_values) &&
+			leads_on(choice, fw_walk_child(spaces, &walk))) {
 			return true;
 		}
 		first = fw_addr_next(last);
@@ -112,21 +180,100 @@ static bool find_values(const struct fw_spaces *spaces, fw_space set, enum fw_va
 	return false;
 }
 
-static struct fw_interval find_preferred(const struct fw_spaces *spaces, fw_space set,
-	enum fw_var var, const struct fw_point *point) {
+/* Up to where no front changes. */
+static struct fw_addr step_end(struct choice *choice) {
+	struct fw_addr end = fw_walk_last(choice->spaces, &choice->fronts.items[0].walk);
+	for (size_t i = 1; i < choice->fronts.count; i++) {
+		struct fw_addr last = fw_walk_last(choice->spaces, &choice->fronts.items[i].walk);
+		end = fw_less(last, end) ? last : end;
+	}
+	return end;
+}
+
+/* Whether all fronts are what they were a step before; `out_any`: whether any of them is left. */
+static bool is_unchanged(struct choice *choice, bool *out_any) {
+	bool same = true;
+	*out_any = false;
+	for (size_t i = 0; i < choice->fronts.count; i++) {
+		struct front *front = &choice->fronts.items[i];
+		fw_space child = fw_walk_child(choice->spaces, &front->walk);
+		same = same && child == front->last;
+		*out_any = *out_any || child != FW_SPACE_EMPTY;
+		front->last = child;
+	}
+	return same;
+}
+
+static void step(struct choice *choice, struct fw_addr end) {
+	for (size_t i = 0; i < choice->fronts.count; i++) {
+		struct fw_walk *walk = &choice->fronts.items[i].walk;
+		walk->index += fw_same(fw_walk_last(choice->spaces, walk), end);
+	}
+}
+
+/* The same in the fronts. Values that no packet tells apart are together. */
+static bool find_in_fronts(struct choice *choice, unsigned level, struct fw_interval among,
+	struct fw_interval *out_values) {
+	struct fw_addr first = {0, 0}, end = {0, 0}, max = choice->spaces->order.max[level];
+	bool any = false;
+	for (size_t i = 0; i < choice->fronts.count; i++) {
+		struct front *front = &choice->fronts.items[i];
+		front->walk = fw_walk(choice->spaces, front->at, level);
+		front->last = FW_SPACE_EXHAUSTED;
+	}
+	for (bool begun = false; !begun || !fw_same(end, max); begun = true) {
+		struct fw_addr from = begun ? fw_addr_next(end) : first;
+		bool before = any;
+		if (!is_unchanged(choice, &any)) {
+			if (before && overlap(among, first, end, out_values)) {
+				return true;
+			}
+			first = from;
+		}
+		end = step_end(choice);
+		step(choice, end);
+	}
+	return any && overlap(among, first, end, out_values);
+}
+
+static bool find_values(struct choice *choice, enum fw_var var, struct fw_interval among,
+	struct fw_interval *out_values) {
+	unsigned level = choice->spaces->order.levels[var];
+	bool above = level < choice->spaces->order.levels[FW_VAR_SOURCE];
+	return above ? find_above(choice, level, among, out_values)
+		     : find_in_fronts(choice, level, among, out_values);
+}
+
+static struct fw_interval find_preferred(struct choice *choice, enum fw_var var) {
 	struct fw_interval values;
 	for (size_t i = 0; i < FW_LENGTH(preferences); i++) {
 		const struct preference *preference = &preferences[i];
 		struct fw_interval among = {preference->low, preference->high};
-		if (applies(preference, var, point) &&
-			find_values(spaces, set, var, among, &values)) {
+		if (applies(preference, var, &choice->point) &&
+			find_values(choice, var, among, &values)) {
 			return values;
 		}
 	}
-	bool any = find_values(
-		spaces, set, var, (struct fw_interval){{0, 0}, fw_var_max[var]}, &values);
+	bool any = find_values(choice, var, (struct fw_interval){{0, 0}, fw_var_max[var]}, &values);
 	assert(any); /* no node is empty */
 	return values;
+}
+
+static void follow(struct choice *choice, enum fw_var var, struct fw_addr value) {
+	unsigned level = choice->spaces->order.levels[var];
+	if (level < choice->spaces->order.levels[FW_VAR_SOURCE]) {
+		choice->set = fw_space_follow(choice->spaces, choice->set, level, value);
+		return;
+	}
+	size_t kept = 0;
+	for (size_t i = 0; i < choice->fronts.count; i++) {
+		struct front front = choice->fronts.items[i];
+		front.at = fw_space_follow(choice->spaces, front.at, level, value);
+		if (front.at != FW_SPACE_EMPTY) {
+			choice->fronts.items[kept++] = front;
+		}
+	}
+	choice->fronts.count = kept;
 }
 
 /*
@@ -149,16 +296,21 @@ static struct fw_addr choose_host(struct fw_interval values, struct fw_addr othe
 
 struct fw_point fw_space_witness(const struct fw_spaces *spaces, fw_space set) {
 	assert(set != FW_SPACE_EMPTY && set != FW_SPACE_EXHAUSTED);
-	struct fw_point point = {0};
-	for (unsigned var = FW_VAR_NONE + 1; var < FW_VAR_COUNT; var++) {
-		struct fw_interval values = find_preferred(spaces, set, var, &point);
+	struct choice choice = {.spaces = spaces, .set = set};
+	for (size_t i = 1; i < FW_VAR_COUNT; i++) {
+		enum fw_var var = fw_var_listed[i];
+		if (var == FW_VAR_SOURCE) {
+			find_fronts(&choice, choice.set);
+		}
+		struct fw_interval values = find_preferred(&choice, var);
 		struct fw_addr chosen = values.low;
 		if (is_address(var)) {
-			chosen = choose_host(values, point.values[FW_VAR_SOURCE]);
+			chosen = choose_host(values, choice.point.values[FW_VAR_SOURCE]);
 		}
-		point.values[var] = chosen;
-		set = fw_space_follow(spaces, set, var, chosen);
+		choice.point.values[var] = chosen;
+		follow(&choice, var, chosen);
 	}
-	assert(set == FW_SPACE_ALL);
-	return point;
+	assert(find_front(&choice, choice.set) != NULL);
+	FW_VEC_FINI(&choice.fronts);
+	return choice.point;
 }

@@ -59,6 +59,28 @@ START_TEST(laws_hold) {
 }
 END_TEST
 
+/* Whatever the diagrams look at first: what is left once some values are chosen has the same one.
+ */
+START_TEST(packets_are_chosen_as_they_are_listed) {
+	fw_space set = FW_SPACE_EMPTY;
+	struct model_formula formula;
+	for (unsigned i = 0; i <= (unsigned)_i % 3; i++) {
+		set = OR(set, model_formula(&spaces, &formula));
+	}
+	if (set == FW_SPACE_EMPTY) {
+		return;
+	}
+	struct fw_point first = fw_space_witness(&spaces, set);
+	for (size_t i = 1; i < FW_VAR_COUNT; i++) {
+		enum fw_var var = fw_var_listed[i];
+		struct fw_addr value = first.values[var];
+		set = AND(set, fw_space_interval(&spaces, var, value, value));
+		struct fw_point point = fw_space_witness(&spaces, set);
+		ck_assert_mem_eq(&point, &first, sizeof(point));
+	}
+}
+END_TEST
+
 START_TEST(packets_are_in_as_the_formula_says) {
 	unsigned long seed = model_seed(_i);
 	struct model_formula formula;
@@ -289,6 +311,18 @@ static const char *point_words(const struct fw_point *point) {
 	return buf.data;
 }
 
+START_TEST(addresses_are_chosen_before_flags) {
+	fw_space fresh = model_is(&spaces, FW_VAR_TRACKING, FW_TRACKING_NEW);
+	fw_space related = model_is(&spaces, FW_VAR_TRACKING, FW_TRACKING_RELATED);
+	fw_space set = OR(AND(fresh, model_in(&spaces, FW_VAR_SOURCE, "192.0.2.1")),
+		AND(related, model_in(&spaces, FW_VAR_SOURCE, "10.0.0.1")));
+	struct fw_point point =
+		fw_space_witness(&spaces, AND(set, fw_space_universe(&spaces, INTERFACES)));
+	ck_assert_str_eq(point_words(&point), "10.0.0.1 10.0.0.2 tcp 49152 80");
+	ck_assert_uint_eq(point.values[FW_VAR_TRACKING].low, FW_TRACKING_RELATED);
+}
+END_TEST
+
 START_TEST(witnesses_look_natural) {
 	fw_space set = fw_space_universe(&spaces, INTERFACES);
 	if (witnesses[_i].source != NULL) {
@@ -441,6 +475,7 @@ int main(void) {
 	tcase_set_timeout(random, 60);
 	tcase_add_loop_test(random, laws_hold, 0, LOOPS);
 	tcase_add_loop_test(random, packets_are_in_as_the_formula_says, 0, LOOPS);
+	tcase_add_loop_test(random, packets_are_chosen_as_they_are_listed, 0, LOOPS);
 	tcase_add_loop_test(random, variables_are_let_go, 0, LOOPS);
 	tcase_add_loop_test(random, equal_sets_are_one_handle, 0, LOOPS);
 	tcase_add_loop_test(random, simple_sets_are_the_same_where_it_matters, 0, LOOPS);
@@ -454,6 +489,7 @@ int main(void) {
 	tcase_add_test(single, a_translation_is_a_composition);
 	tcase_add_test(single, descriptions_meet_in_the_universe);
 	tcase_add_loop_test(single, witnesses_look_natural, 0, FW_LENGTH(witnesses));
+	tcase_add_test(single, addresses_are_chosen_before_flags);
 	suite_add_tcase(suite, single);
 
 	TCase *bounds = tcase_create("bounds");

@@ -237,6 +237,25 @@ START_TEST(lists_are_plain) {
 }
 END_TEST
 
+/* Whatever the diagrams look at first. */
+START_TEST(ports_are_listed_before_states) {
+	struct fw_buf text = {0};
+	fw_space universe = fw_space_universe(&spaces, INTERFACES);
+	fw_space fresh = model_is(&spaces, FW_VAR_TRACKING, FW_TRACKING_NEW);
+	fw_space related = model_is(&spaces, FW_VAR_TRACKING, FW_TRACKING_RELATED);
+	fw_space set = fw_space_union(&spaces,
+		fw_space_intersect(&spaces, fresh, model_is(&spaces, FW_VAR_PORT, 80)),
+		fw_space_intersect(&spaces, related, model_is(&spaces, FW_VAR_PORT, 22)));
+	ck_assert(fw_space_boxes(&spaces, set, universe, BOXES_MAX, &boxes));
+	for (size_t i = 0; i < boxes.count; i++) {
+		fw_buf_add_text(&text, i > 0 ? "; " : "");
+		add_box(&text, &boxes.items[i]);
+	}
+	ck_assert_str_eq(text.data, "tracking 3 port 22; tracking 1 port 80");
+	fw_buf_fini(&text);
+}
+END_TEST
+
 /* ---- ends of lists ---- */
 
 START_TEST(nothing_is_no_box) {
@@ -301,6 +320,7 @@ int main(void) {
 	tcase_add_checked_fixture(plain, set_up, tear_down);
 	tcase_set_timeout(plain, 60);
 	tcase_add_loop_test(plain, lists_are_plain, 0, FW_LENGTH(written));
+	tcase_add_test(plain, ports_are_listed_before_states);
 	tcase_add_test(plain, nothing_is_no_box);
 	tcase_add_test(plain, what_is_left_out_is_counted);
 	tcase_add_test(plain, intervals_of_a_list_are_bounded);
