@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Twice the input is twice the work, whatever there is twice of: instructions, as callgrind counts them."""
+"""Twice the input is twice the work, whatever there is twice of: instructions, as callgrind counts them.
 
+For `verify`, what it takes of memory, too.
+"""
+
+import os
 import re
 import shutil
 import subprocess
@@ -28,6 +32,11 @@ ONE_DEVICE = "devices:\n  - {name: j, extends: node, address: 10.254.0.1}\n"
 MOST = 2.6
 # What a camera takes, with few and many of them.
 FEW, MANY, MOST_FOR_ONE = 10_000, 40_000, 1.15
+# The same for what reads its rules back: a tree of sets is deeper with more of them.
+FEW_READ, MANY_READ, MOST_TO_READ = 4_000, 12_000, 1.25
+# MiB at most for so many: a third more than it takes, and less than one set more of them all would.
+IN_MEMORY = 20_000
+MEMORY = {"pf": 90, "pf, FreeBSD": 90, "iptables": 110, "ipset": 45}
 
 
 def address(number):
@@ -107,19 +116,23 @@ BACKENDS = {
 }
 LONG = ["cameras", "cameras with ports of their own"]
 ALL_BACKENDS = {"nftables": [], **BACKENDS}
+READ_BACK = {**BACKENDS, "pf, FreeBSD": ["-b", "pf", "-O", "dialect=freebsd"]}
+
+
+def counted(folder, *arguments):
+    process = subprocess.run(
+        ["valgrind", "--tool=callgrind", f"--callgrind-out-file={folder}/out", str(program.BINARY), *arguments],
+        cwd=folder, env=program.environment(), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE, text=True, timeout=400, check=False)
+    found = re.search(r"Collected : (\d+)", process.stderr)
+    assert process.returncode in (0, 3) and found, process.stderr
+    return int(found[1])
 
 
 def instructions(folder, text, options=(), head=HEAD):
     site = folder / "site.yaml"
     site.write_text(head + text)
-    process = subprocess.run(
-        ["valgrind", "--tool=callgrind", f"--callgrind-out-file={folder}/out", str(program.BINARY), "gen", "-q",
-         *options, str(site)],
-        cwd=folder, env=program.environment(), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE, text=True, timeout=200, check=False)
-    found = re.search(r"Collected : (\d+)", process.stderr)
-    assert process.returncode in (0, 3) and found, process.stderr
-    return int(found[1])
+    return counted(folder, "gen", "-q", *options, str(site))
 
 
 def grows_linearly(folder, count, shape, options=()):
@@ -137,6 +150,34 @@ def takes_the_same_for_one(folder, shape, options):
                  for n in (FEW, MANY))
     print(f"# {few:,.0f} instructions for one camera of {FEW:,}, {many:,.0f} of {MANY:,}")
     assert many < MOST_FOR_ONE * few, f"{few:,.0f} for one of {FEW:,}, {many:,.0f} of {MANY:,}"
+
+
+def to_verify(folder, count, shape, options):
+    """Makes a site and its rules; the arguments of what proves them."""
+    (folder / "site.yaml").write_text(cameras.site(count, shape))
+    sets = "--ipset-output" in options
+    (folder / "rules").write_text(program.compiled("gen", "-q", *options, "site.yaml", cwd=folder))
+    options = [option for option in options if option not in ("--ipset-output", "sets")]
+    return ["verify", "-q", *options, *(["--ipset", "sets"] if sets else []), "site.yaml", "rules"]
+
+
+def takes_the_same_to_verify_one(folder, shape, options):
+    nothing = counted(folder, *to_verify(folder, 1, shape, options))
+    few, many = ((counted(folder, *to_verify(folder, n, shape, options)) - nothing) / n
+                 for n in (FEW_READ, MANY_READ))
+    print(f"# {few:,.0f} instructions for one camera of {FEW_READ:,}, {many:,.0f} of {MANY_READ:,}")
+    assert many < MOST_TO_READ * few, f"{few:,.0f} for one of {FEW_READ:,}, {many:,.0f} of {MANY_READ:,}"
+
+
+def verifies_in_memory(folder, options, most):
+    arguments = to_verify(folder, IN_MEMORY, "ports", options)
+    process = subprocess.Popen([program.BINARY, *arguments], cwd=folder, env=program.environment(),
+                               stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    print(f"# {usage.ru_maxrss >> 10} MiB")
+    tap.equal(process.returncode, 0, "status")
+    assert usage.ru_maxrss >> 10 < most, f"{usage.ru_maxrss >> 10} MiB"
 
 
 def gateway_grows_linearly(folder, count, shape, options):
@@ -174,6 +215,11 @@ def main():
         for shape in cameras.SHAPES:
             run(f"{backend}: each of {MANY:,} cameras ({shape})", takes_the_same_for_one, folder, shape, options,
                 claim=f"takes what each of {FEW:,} does")
+    for backend, options in READ_BACK.items():
+        run(f"verify, {backend}: each of {MANY_READ:,} cameras (ports)", takes_the_same_to_verify_one, folder, "ports",
+            options, claim=f"takes what each of {FEW_READ:,} does")
+        checks.run(f"verify, {backend}: {IN_MEMORY:,} cameras (ports) take {MEMORY[backend]} MiB at most",
+                   verifies_in_memory, folder, options, MEMORY[backend])
     for backend, options in ALL_BACKENDS.items():
         for name, (count, shape) in AT_GATEWAY.items():
             run(f"{backend}: {name}", gateway_grows_linearly, folder, count, shape, options)
