@@ -17,7 +17,7 @@
  *   FLOWFW-…_own, _ports                 members that bring ports: on other ports, on their own
  *   FLOWFW-CHAIN.SRC-GROUP               members go on to FLOWFW-CHAIN
  *   FLOWFW-NOSRC-GROUP, -NODST-GROUP     all but the members go on
- *   FLOWFW-gro012-0a1e0108.29            those members of GROUP that share 10.30.1.8/29; for an
+ *   FLOWFW-gr012-0a1e012.27              those members of GROUP that share 10.30.1.32/27; for an
  *                                        IPv6 prefix, some of its bits and a hash
  *
  * And in the nat table:
@@ -157,7 +157,7 @@ void fw_ipt_add_heading(struct fw_buf *out, const char *title, const char *note)
 
 /** `key` is the whole of what the name stands for; at most `limit` bytes, used once. */
 const char *fw_ipt_name(struct fw_ipt *ipt, const char *prefix, const char *key, size_t limit);
-/** Six letters for all chains of the tree that starts at `root`. */
+/** Five letters for all chains of the tree that starts at `root`. */
 const char *fw_ipt_tag(struct fw_ipt *ipt, const char *stem, const char *root);
 const char *fw_ipt_branch_name(struct fw_ipt *ipt, const char *tag, struct fw_ipt_prefix prefix);
 /** A chain's name, which is declared then. */

@@ -3,11 +3,13 @@
  * Groups as chains: a rule for each member while they are few, else a tree of chains over address
  * prefixes, so that a packet meets the rules of one path, not of all members.
  *
- * A tree splits at fixed bits: a chain stands for a prefix whose length is a multiple of three bits
- * short of the whole address, and has one rule for each of the next three bits' values that has
- * members: the member itself where it is alone, else the way into the chain of the longest such
- * prefix that they share. So a member that comes or goes changes its own line and, where it parts
- * from one other, those of the chain in which they part. Chains are named by group and prefix.
+ * A tree splits at fixed bits: a chain stands for a prefix whose length is five bits short of the
+ * whole address, or a multiple of three bits less, and has one rule for each of the next bits'
+ * values that has members: the member itself where it is alone, else the way into the chain of the
+ * longest such prefix that they share. Loading costs by chain more than by rule, and grows with
+ * their square, so the chains that most of them are, those at the ends, are the widest. So a member
+ * that comes or goes changes its own line and, where it parts from one other, those of the chain in
+ * which they part. Chains are named by group and prefix.
  *
  * A packet that is no member falls off the end of the chain it has come to. As chains are entered
  * by `goto`, it is back in the chain of its hook then.
@@ -19,7 +21,8 @@
 #include "emit/iptables.h"
 
 enum {
-	STRIDE = 3, /* bits that a chain of a tree decides on */
+	LEAF = 5,   /* bits that the last chain on a path decides on; names have no room for less */
+	STRIDE = 3, /* and each of the others */
 	SLOTS = 1 << STRIDE,
 	/* Members of larger groups have no names beside them. */
 	NAMED_MAX = 256,
@@ -72,6 +75,7 @@ struct fw_ipt_branch {
 	unsigned level; /* the prefix's length */
 	unsigned depth;
 	size_t first, count; /* the chains that it leads to */
+	size_t parent;	     /* leads to it, unless that is the root */
 	bool declared;
 };
 
@@ -127,7 +131,7 @@ static unsigned shared_bits(struct fw_addr a, struct fw_addr b) {
 
 /* The longest prefix length that chains have, up to `length`. */
 static unsigned level_of(unsigned bits, unsigned length) {
-	unsigned level = bits - STRIDE;
+	unsigned level = bits - LEAF;
 	while (level > length) {
 		level = level > STRIDE ? level - STRIDE : 0;
 	}
@@ -245,6 +249,7 @@ static void part_branch(struct fw_ipt *ipt, size_t at) {
 	ipt->branches.items[at].first = first;
 	ipt->branches.items[at].count = last - first;
 	for (size_t i = first; i < last; i++) {
+		ipt->branches.items[i].parent = at;
 		part_branch(ipt, i);
 	}
 }
@@ -301,6 +306,14 @@ static void declare(struct fw_ipt *ipt, size_t at, struct fw_buf *out) {
 	if (!branch->declared) {
 		fw_ipt_declare(out, branch->name);
 		branch->declared = true;
+	}
+}
+
+/* All that a branch leads to. */
+static void declare_next(
+	struct fw_ipt *ipt, const struct fw_ipt_branch *branch, struct fw_buf *out) {
+	for (size_t i = branch->count; i-- != 0;) {
+		declare(ipt, branch->first + i, out);
 	}
 }
 
@@ -364,7 +377,9 @@ static int compare_branches(const void *left, const void *right) {
 /*
  * In descending order, and declared no sooner than needed. For each line iptables-restore of the
  * nf_tables kind looks its chain up in a sorted list of those that came before, from the start: so
- * the next chain is best the first in the list, and what it leads to not far behind.
+ * the next chain is best the first in the list, and what it leads to not far behind. The older
+ * kind walks through all chains now and then, and through some for each name: those that are
+ * declared together lie together in memory, so chains that one leads to are.
  */
 void fw_ipt_add_branches(struct fw_ipt *ipt, struct fw_buf *out) {
 	size_t count = ipt->branches.count;
@@ -380,10 +395,10 @@ void fw_ipt_add_branches(struct fw_ipt *ipt, struct fw_buf *out) {
 	}
 	for (size_t i = 0; i < count; i++) {
 		const struct fw_ipt_branch *branch = sorted[i];
-		for (size_t j = 0; j < branch->count; j++) {
-			declare(ipt, branch->first + j, out);
+		if (!branch->declared) {
+			declare_next(ipt, &ipt->branches.items[branch->parent], out);
 		}
-		declare(ipt, (size_t)(branch - ipt->branches.items), out);
+		declare_next(ipt, branch, out);
 		write_branch(ipt, branch, out);
 	}
 }
