@@ -165,7 +165,10 @@ static void settle_family(struct matches *matches, enum fw_family family) {
 	fw_nft_add_match(matches, last);
 }
 
-/* One rule for each way to be on both sides; `header` is what is asked of the protocol. */
+/*
+ * One rule for each way to be on both sides; `header` is what is asked of the protocol. That comes
+ * first: it costs the least, and spares most packets the look into a set.
+ */
 static void add_setting(
 	struct lowering *lowering, const struct setting *setting, const struct matches *header) {
 	const struct fw_flow *flow = setting->flow;
@@ -177,13 +180,13 @@ static void add_setting(
 			struct matches matches = {0};
 			fw_nft_add_names(&matches, FW_NFT_IIFNAME, &flow->in_interfaces);
 			fw_nft_add_names(&matches, FW_NFT_OIFNAME, &flow->out_interfaces);
+			for (size_t i = 0; i < header->count; i++) {
+				fw_nft_add_match(&matches, header->items[i]);
+			}
 			add_side(lowering, &matches, source, &flow->source,
 				&setting->source.items[s]);
 			add_side(lowering, &matches, destination, &flow->destination,
 				&setting->destination.items[d]);
-			for (size_t i = 0; i < header->count; i++) {
-				fw_nft_add_match(&matches, header->items[i]);
-			}
 			if (setting->family != FW_FAMILY_NONE) {
 				settle_family(&matches, setting->family);
 			}

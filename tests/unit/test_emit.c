@@ -141,7 +141,7 @@ START_TEST(a_rule_set_is_these_bytes) {
 				   "\t\ttype filter hook output priority 0; policy drop;\n" OPENING(
 					   "oifname") "\n"
 						      "\t\t# rtsp: camera streams\n"
-						      "\t\tip daddr @ipv4_cameras tcp dport 554 "
+						      "\t\ttcp dport 554 ip daddr @ipv4_cameras "
 						      "counter name \"service_rtsp\" accept "
 						      "comment \"rtsp\"\n"
 						      "\t\tip daddr . tcp dport "
@@ -180,15 +180,15 @@ static const struct {
 		 .port_count = 1},
 		"0.0.0.0/0", "meta nfproto ipv4 udp sport 80 udp dport 8000-8010"},
 	{{.protocol = 6, .ports = some_ports, .port_count = 1}, "10.0.0.1-10.0.0.9",
-		"ip saddr 10.0.0.1-10.0.0.9 tcp dport 80"},
+		"tcp dport 80 ip saddr 10.0.0.1-10.0.0.9"},
 	{{.protocol = 1, .family = FW_IPV4, .types = types, .type_count = 3}, NULL,
 		"icmp type { destination-unreachable, time-exceeded, 200 }"},
 	{{.protocol = 1, .family = FW_IPV4, .types = codes, .type_count = 1}, NULL,
 		"icmp type destination-unreachable icmp code 4"},
 	{{.protocol = 58, .family = FW_IPV6, .types = types6, .type_count = 1, .hop_limit = 255},
-		"fe80::/10", "ip6 saddr fe80::/10 ip6 hoplimit 255 icmpv6 type nd-router-advert"},
+		"fe80::/10", "ip6 hoplimit 255 icmpv6 type nd-router-advert ip6 saddr fe80::/10"},
 	/* By names that are nft's own words, else by number. */
-	{{.protocol = 2}, "10.0.0.1", "ip saddr 10.0.0.1 ip protocol igmp"},
+	{{.protocol = 2}, "10.0.0.1", "ip protocol igmp ip saddr 10.0.0.1"},
 	{{.protocol = 50}, NULL, "meta l4proto esp"},
 	{{.protocol = 47}, "::/0", "meta nfproto ipv6 meta l4proto 47"},
 };
@@ -211,7 +211,7 @@ START_TEST(interfaces_and_exceptions_are_written) {
 	flow->out_interfaces.count = 2;
 	flow->destination =
 		model_side(NULL, model_literal("x_except", "10.0.0.0/8 192.168.0.0/16"));
-	assert_lines("\t\toifname { \"eth0\", \"wg0\" } ip daddr != @ipv4_x_except tcp dport 80 "
+	assert_lines("\t\toifname { \"eth0\", \"wg0\" } tcp dport 80 ip daddr != @ipv4_x_except "
 		     "accept comment \"x\"\n"
 		     "\t\toifname { \"eth0\", \"wg0\" } meta nfproto ipv6 tcp dport 80 "
 		     "accept comment \"x\"\n");
@@ -228,7 +228,9 @@ START_TEST(limits_per_source_are_meters) {
 		     "{ ip saddr timeout 1d13h limit rate 1/hour burst 37 packets } "
 		     "accept comment \"ssh\"\n"
 		     "\t}\n");
-	ck_assert_ptr_nonnull(strstr(out.data, "tcp dport 22 jump service_ssh_input comment"));
+	ck_assert_ptr_nonnull(
+		strstr(out.data, "tcp dport 22 ip saddr 10.0.0.0/8 jump service_ssh_input "
+				 "comment"));
 	ck_assert_ptr_null(strstr(out.data, "set ipv4"));
 }
 END_TEST

@@ -25,10 +25,10 @@ static const struct {
 	bool inbound;
 	const char *rules;
 } directions[] = {
-	{true, "iif=eth0 oif=eth1 saddr4=ipv4_g daddr4=10.8.0.17 dport/6=554 > accept\n"
-	       "iif=eth0 oif=eth1 daddr4=10.8.0.17 saddr.port4/6=ipv4_g_tcp > accept\n"},
-	{false, "iif=eth0 oif=eth1 saddr4=10.8.0.17 daddr4=ipv4_g dport/6=554 > accept\n"
-		"iif=eth0 oif=eth1 saddr4=10.8.0.17 daddr.port4/6=ipv4_g_tcp > accept\n"},
+	{true, "iif=eth0 oif=eth1 dport/6=554 saddr4=ipv4_g daddr4=10.8.0.17 > accept\n"
+	       "iif=eth0 oif=eth1 saddr.port4/6=ipv4_g_tcp daddr4=10.8.0.17 > accept\n"},
+	{false, "iif=eth0 oif=eth1 dport/6=554 saddr4=10.8.0.17 daddr4=ipv4_g > accept\n"
+		"iif=eth0 oif=eth1 daddr.port4/6=ipv4_g_tcp saddr4=10.8.0.17 > accept\n"},
 };
 
 START_TEST(peers_of_forwarded_flows_may_bring_ports) {
@@ -78,9 +78,9 @@ START_TEST(a_rule_has_room_for_all_matches) {
 				   .source_port_count = 1,
 				   .hop_limit = 9});
 	ck_assert_str_eq(flow_rules(lower(), "forward"),
-		"iif=eth0 oif=eth1 saddr6=fd00::/8 saddr6!=ipv6_g saddr6!=ipv6_g_own "
-		"daddr6=fd00::/8 daddr6!=ipv6_g daddr6!=ipv6_g_own hop-limit6=9 "
-		"sport/17=68 dport/17=67 > accept\n");
+		"iif=eth0 oif=eth1 hop-limit6=9 sport/17=68 dport/17=67 "
+		"saddr6=fd00::/8 saddr6!=ipv6_g saddr6!=ipv6_g_own "
+		"daddr6=fd00::/8 daddr6!=ipv6_g daddr6!=ipv6_g_own > accept\n");
 }
 END_TEST
 

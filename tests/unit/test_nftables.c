@@ -57,8 +57,8 @@ START_TEST(a_set_makes_a_rule_for_each_family_it_has) {
 	struct fw_set *clients = model_set("clients", "10.0.0.0/8 2001:db8::/32");
 	model_flow(FW_INPUT, "api", "8088/tcp")->source = model_side(clients, NULL);
 	const struct fw_nft_table *table = lower();
-	ck_assert_str_eq(flow_rules(table, "input"), "saddr4=ipv4_clients dport/6=8088 > accept\n"
-						     "saddr6=ipv6_clients dport/6=8088 > accept\n");
+	ck_assert_str_eq(flow_rules(table, "input"), "dport/6=8088 saddr4=ipv4_clients > accept\n"
+						     "dport/6=8088 saddr6=ipv6_clients > accept\n");
 	ck_assert_str_eq(set_names(table), "ipv4_clients ipv6_clients");
 	ck_assert(set_of(table, "ipv4_clients")->interval);
 }
@@ -86,7 +86,7 @@ START_TEST(sides_are_multiplied) {
 	flow->in_interfaces.count = 2;
 	const struct fw_nft_table *table = lower();
 	ck_assert_str_eq(flow_rules(table, "input"),
-		"iif=eth0,eth1 saddr4=ipv4_from daddr4=ipv4_x_local dport/17=5004 > accept\n");
+		"iif=eth0,eth1 dport/17=5004 saddr4=ipv4_from daddr4=ipv4_x_local > accept\n");
 	ck_assert_str_eq(set_names(table), "ipv4_from ipv4_x_local");
 }
 END_TEST
@@ -95,24 +95,24 @@ static const struct {
 	const char *peers, *except; /* lists of the service itself, or NULL */
 	const char *rules;
 } literals[] = {
-	{"192.0.2.1", NULL, "daddr4=192.0.2.1 dport/6=1 > accept\n"},
-	{"192.0.2.0/24", NULL, "daddr4=192.0.2.0/24 dport/6=1 > accept\n"},
-	{"192.0.2.1 192.0.2.9", NULL, "daddr4=ipv4_x_peers dport/6=1 > accept\n"},
+	{"192.0.2.1", NULL, "dport/6=1 daddr4=192.0.2.1 > accept\n"},
+	{"192.0.2.0/24", NULL, "dport/6=1 daddr4=192.0.2.0/24 > accept\n"},
+	{"192.0.2.1 192.0.2.9", NULL, "dport/6=1 daddr4=ipv4_x_peers > accept\n"},
 	{"192.0.2.1 2001:db8::1", NULL,
-		"daddr4=192.0.2.1 dport/6=1 > accept\n"
-		"daddr6=2001:db8::1 dport/6=1 > accept\n"},
+		"dport/6=1 daddr4=192.0.2.1 > accept\n"
+		"dport/6=1 daddr6=2001:db8::1 > accept\n"},
 	/* Every address of a family needs no address. */
 	{"0.0.0.0/0", NULL, "nfproto4 dport/6=1 > accept\n"},
 	{"::/0", NULL, "nfproto6 dport/6=1 > accept\n"},
 	/* What is excluded, and the family that has nothing to exclude. */
 	{NULL, "10.0.0.0/8",
-		"daddr4!=10.0.0.0/8 dport/6=1 > accept\n"
+		"dport/6=1 daddr4!=10.0.0.0/8 > accept\n"
 		"nfproto6 dport/6=1 > accept\n"},
 	{NULL, "10.0.0.0/8 192.168.0.0/16 fe80::/10",
-		"daddr4!=ipv4_x_except dport/6=1 > accept\n"
-		"daddr6!=fe80::/10 dport/6=1 > accept\n"},
-	{"10.0.0.0/8", "10.0.0.1", "daddr4=10.0.0.0/8 daddr4!=10.0.0.1 dport/6=1 > accept\n"},
-	{"10.0.0.0/8", "fe80::1", "daddr4=10.0.0.0/8 dport/6=1 > accept\n"},
+		"dport/6=1 daddr4!=ipv4_x_except > accept\n"
+		"dport/6=1 daddr6!=fe80::/10 > accept\n"},
+	{"10.0.0.0/8", "10.0.0.1", "dport/6=1 daddr4=10.0.0.0/8 daddr4!=10.0.0.1 > accept\n"},
+	{"10.0.0.0/8", "fe80::1", "dport/6=1 daddr4=10.0.0.0/8 > accept\n"},
 	{NULL, "0.0.0.0/0", "nfproto6 dport/6=1 > accept\n"},
 	{NULL, "0.0.0.0/0 ::/0", ""},
 };
@@ -132,7 +132,7 @@ START_TEST(a_group_is_excluded_with_all_its_members) {
 	struct fw_set *group = model_set("g", "10.0.0.1 10.0.0.2@80/tcp");
 	model_flow(FW_OUTPUT, "x", "1/tcp")->destination = model_side(NULL, group);
 	ck_assert_str_eq(flow_rules(lower(), "output"),
-		"daddr4!=ipv4_g daddr4!=ipv4_g_own dport/6=1 > accept\n"
+		"dport/6=1 daddr4!=ipv4_g daddr4!=ipv4_g_own > accept\n"
 		"nfproto6 dport/6=1 > accept\n");
 }
 END_TEST
@@ -151,8 +151,8 @@ static const struct {
 	{{.protocol = 2, .family = FW_IPV4}, NULL, "proto4/2 > accept\n"},
 	{{.protocol = 58, .family = FW_IPV6}, NULL, "nfproto6 proto/58 > accept\n"},
 	{{.protocol = 50}, "10.0.0.1 2001:db8::1",
-		"saddr4=10.0.0.1 proto4/50 > accept\n"
-		"saddr6=2001:db8::1 proto/50 > accept\n"},
+		"proto4/50 saddr4=10.0.0.1 > accept\n"
+		"proto/50 saddr6=2001:db8::1 > accept\n"},
 	{{.protocol = 50}, "0.0.0.0/0 ::/0",
 		"proto4/50 > accept\n"
 		"nfproto6 proto/50 > accept\n"},
@@ -170,11 +170,11 @@ static const struct {
 		"icmp-code4=3/4 > accept\n"
 		"icmp-code4=12/0 > accept\n"},
 	{{.protocol = 1, .family = FW_IPV4, .types = types + 1, .type_count = 1}, "10.0.0.1",
-		"saddr4=10.0.0.1 icmp-code4=3/4 > accept\n"},
+		"icmp-code4=3/4 saddr4=10.0.0.1 > accept\n"},
 	/* Never widened: what a family cannot be is no rule at all. */
 	{{.protocol = 58, .family = FW_IPV6, .types = advert, .type_count = 1}, "10.0.0.1", ""},
 	{{.protocol = 58, .family = FW_IPV6, .types = advert, .type_count = 1, .hop_limit = 255},
-		"fe80::/10 10.0.0.1", "saddr6=fe80::/10 hop-limit6=255 icmp6=134 > accept\n"},
+		"fe80::/10 10.0.0.1", "hop-limit6=255 icmp6=134 saddr6=fe80::/10 > accept\n"},
 	{{.protocol = 50, .hop_limit = 1}, NULL, "hop-limit6=1 proto/50 > accept\n"},
 };
 
@@ -195,7 +195,7 @@ static const struct {
 	const char *sets, *rules;
 } own_ports[] = {
 	/* Port 554 is the default of those without. */
-	{"10.0.0.1", "ipv4_g", "daddr4=ipv4_g dport/6=554 > accept\n"},
+	{"10.0.0.1", "ipv4_g", "dport/6=554 daddr4=ipv4_g > accept\n"},
 	{"10.0.0.1@80/tcp", "ipv4_g_tcp", "daddr.port4/6=ipv4_g_tcp > accept\n"},
 	{"10.0.0.1@80/udp", "ipv4_g_udp", "daddr.port4/17=ipv4_g_udp > accept\n"},
 	{"10.0.0.1@80/tcp+udp", "ipv4_g_ports",
@@ -212,20 +212,20 @@ static const struct {
 		"daddr.port4/6=ipv4_g_tcp > accept\n"},
 	/* No single address, or many ports: a set named by the list. */
 	{"10.0.0.0/24@80/tcp,443/tcp,53/udp", "ipv4_g_tcp-80.443_udp-53",
-		"daddr4=ipv4_g_tcp-80.443_udp-53 dport/6=80,443 > accept\n"
-		"daddr4=ipv4_g_tcp-80.443_udp-53 dport/17=53 > accept\n"},
+		"dport/6=80,443 daddr4=ipv4_g_tcp-80.443_udp-53 > accept\n"
+		"dport/17=53 daddr4=ipv4_g_tcp-80.443_udp-53 > accept\n"},
 	{"10.0.0.1@5000-5016/udp", "ipv4_g_udp-5000-5016",
-		"daddr4=ipv4_g_udp-5000-5016 dport/17=5000-5016 > accept\n"},
+		"dport/17=5000-5016 daddr4=ipv4_g_udp-5000-5016 > accept\n"},
 	{"10.0.0.1@5000-5015/udp", "ipv4_g_udp", "daddr.port4/17=ipv4_g_udp > accept\n"},
 	{"10.0.0.0/24@80/tcp 10.0.1.0/24@443/tcp 10.0.2.0/24@80/tcp 10.0.0.7@1/tcp",
 		"ipv4_g_tcp ipv4_g_tcp-80 ipv4_g_tcp-443",
 		"daddr.port4/6=ipv4_g_tcp > accept\n"
-		"daddr4=ipv4_g_tcp-80 dport/6=80 > accept\n"
-		"daddr4=ipv4_g_tcp-443 dport/6=443 > accept\n"},
+		"dport/6=80 daddr4=ipv4_g_tcp-80 > accept\n"
+		"dport/6=443 daddr4=ipv4_g_tcp-443 > accept\n"},
 	{"10.0.0.0/8@10001/tcp,10003/tcp,10005/tcp,10007/tcp,10009/tcp,10011/tcp,10013/tcp",
 		"ipv4_g_ports-22599fb40592f8ee",
-		"daddr4=ipv4_g_ports-22599fb40592f8ee "
-		"dport/6=10001,10003,10005,10007,10009,10011,10013 > accept\n"},
+		"dport/6=10001,10003,10005,10007,10009,10011,10013 "
+		"daddr4=ipv4_g_ports-22599fb40592f8ee > accept\n"},
 };
 
 START_TEST(own_ports_become_pairs_or_lists) {
@@ -260,20 +260,20 @@ static const struct {
 	{"10.0.0.0/24@80/tcp 10.0.0.0/25@81/tcp 10.0.1.0/24@80/tcp",
 		"ipv4_g_ranges_tcp ipv4_g_tcp-80 ipv4_g_tcp-81",
 		"daddr.port4/6=ipv4_g_ranges_tcp > accept\n"
-		"daddr4=ipv4_g_tcp-80 dport/6=80 > accept\n"
-		"daddr4=ipv4_g_tcp-81 dport/6=81 > accept\n",
+		"dport/6=80 daddr4=ipv4_g_tcp-80 > accept\n"
+		"dport/6=81 daddr4=ipv4_g_tcp-81 > accept\n",
 		"10.0.1.0/24.80"},
 	/* The first overlaps the third, though the second ends before it. */
 	{"10.0.0.0/16@80/tcp 10.0.0.0/24@81/tcp 10.0.9.0/24@82/tcp 10.1.0.0/16@83/tcp",
 		"ipv4_g_ranges_tcp ipv4_g_tcp-80 ipv4_g_tcp-81 ipv4_g_tcp-82",
 		"daddr.port4/6=ipv4_g_ranges_tcp > accept\n"
-		"daddr4=ipv4_g_tcp-80 dport/6=80 > accept\n"
-		"daddr4=ipv4_g_tcp-81 dport/6=81 > accept\n"
-		"daddr4=ipv4_g_tcp-82 dport/6=82 > accept\n",
+		"dport/6=80 daddr4=ipv4_g_tcp-80 > accept\n"
+		"dport/6=81 daddr4=ipv4_g_tcp-81 > accept\n"
+		"dport/6=82 daddr4=ipv4_g_tcp-82 > accept\n",
 		"10.1.0.0/16.83"},
 	{"10.0.0.0/24@80/tcp 10.0.0.0/24@80/udp", "ipv4_g_udp-80 ipv4_g_tcp-80",
-		"daddr4=ipv4_g_udp-80 dport/17=80 > accept\n"
-		"daddr4=ipv4_g_tcp-80 dport/6=80 > accept\n",
+		"dport/17=80 daddr4=ipv4_g_udp-80 > accept\n"
+		"dport/6=80 daddr4=ipv4_g_tcp-80 > accept\n",
 		NULL},
 };
 
@@ -324,8 +324,8 @@ START_TEST(own_ports_are_no_way_round_the_rest) {
 	flow->out_interfaces.items = names;
 	flow->out_interfaces.count = 1;
 	ck_assert_str_eq(flow_rules(lower(), "output"),
-		"oif=eth0 saddr4=192.0.2.1 daddr4!=10.1.0.1 daddr.port4/6=ipv4_g_tcp > accept\n"
-		"oif=eth0 saddr4=192.0.2.1 daddr4=ipv4_g_tcp-80 daddr4!=10.1.0.1 dport/6=80 "
+		"oif=eth0 daddr.port4/6=ipv4_g_tcp saddr4=192.0.2.1 daddr4!=10.1.0.1 > accept\n"
+		"oif=eth0 dport/6=80 saddr4=192.0.2.1 daddr4=ipv4_g_tcp-80 daddr4!=10.1.0.1 "
 		"> accept\n");
 }
 END_TEST
@@ -336,8 +336,8 @@ START_TEST(other_flows_see_members_with_ports_too) {
 		model_set("g", "10.0.0.1 10.1.0.0-10.1.0.9@80/tcp 10.1.0.5-10.1.0.20@81/tcp");
 	model_flow(FW_OUTPUT, "x", "554/tcp")->destination = model_side(group, NULL);
 	const struct fw_nft_table *table = lower();
-	ck_assert_str_eq(flow_rules(table, "output"), "daddr4=ipv4_g dport/6=554 > accept\n"
-						      "daddr4=ipv4_g_own dport/6=554 > accept\n");
+	ck_assert_str_eq(flow_rules(table, "output"), "dport/6=554 daddr4=ipv4_g > accept\n"
+						      "dport/6=554 daddr4=ipv4_g_own > accept\n");
 	const struct fw_nft_set *own = set_of(table, "ipv4_g_own");
 	ck_assert_uint_eq(own->count, 1);
 	out.length = 0;
@@ -472,8 +472,8 @@ START_TEST(limits_per_source_have_a_chain) {
 	two->in_interfaces.count = 1;
 	const struct fw_nft_table *table = lower();
 	ck_assert_str_eq(flow_rules(table, "input"),
-		"saddr4=10.0.0.1 dport/6=22 > jump(service_x_input)\n"
-		"saddr4=10.0.0.1 dport/17=22 > jump(service_x_input)\n"
+		"dport/6=22 saddr4=10.0.0.1 > jump(service_x_input)\n"
+		"dport/17=22 saddr4=10.0.0.1 > jump(service_x_input)\n"
 		"iif=wg0 dport/6=22 > jump(service_x_input)\n");
 	ck_assert_str_eq(flow_rules(table, "service_x_input"),
 		"> meter(ipv4_x_input_sources) accept\n"
@@ -527,31 +527,31 @@ static const struct {
 	const char *rules, *limit_names;
 } alternating[] = {
 	{{{10, FW_MINUTE, 5, false}, {20, FW_MINUTE, 5, false}, {10, FW_MINUTE, 5, false}}, {{0}},
-		"daddr4=10.0.0.1 dport/6=1 > limit(service_x_forward) accept\n"
-		"daddr4=10.0.0.2 dport/6=1 > limit(service_x_forward_2) accept\n"
-		"daddr4=10.0.0.3 dport/6=1 > limit(service_x_forward) accept\n",
+		"dport/6=1 daddr4=10.0.0.1 > limit(service_x_forward) accept\n"
+		"dport/6=1 daddr4=10.0.0.2 > limit(service_x_forward_2) accept\n"
+		"dport/6=1 daddr4=10.0.0.3 > limit(service_x_forward) accept\n",
 		"service_x_forward service_x_forward_2"},
 	{{{0}}, {{10, FW_MINUTE, 5, false}, {20, FW_MINUTE, 5, false}, {10, FW_MINUTE, 5, false}},
-		"daddr4=10.0.0.1 dport/6=1 > limit(log_x_forward) log(x: )\n"
-		"daddr4=10.0.0.1 dport/6=1 > accept\n"
-		"daddr4=10.0.0.2 dport/6=1 > limit(log_x_forward_2) log(x: )\n"
-		"daddr4=10.0.0.2 dport/6=1 > accept\n"
-		"daddr4=10.0.0.3 dport/6=1 > limit(log_x_forward) log(x: )\n"
-		"daddr4=10.0.0.3 dport/6=1 > accept\n",
+		"dport/6=1 daddr4=10.0.0.1 > limit(log_x_forward) log(x: )\n"
+		"dport/6=1 daddr4=10.0.0.1 > accept\n"
+		"dport/6=1 daddr4=10.0.0.2 > limit(log_x_forward_2) log(x: )\n"
+		"dport/6=1 daddr4=10.0.0.2 > accept\n"
+		"dport/6=1 daddr4=10.0.0.3 > limit(log_x_forward) log(x: )\n"
+		"dport/6=1 daddr4=10.0.0.3 > accept\n",
 		"log_x_forward log_x_forward_2"},
 	{{{1, FW_HOUR, 5, false}, {2, FW_HOUR, 5, false}, {3, FW_HOUR, 5, false}},
 		{{1, FW_DAY, 5, false}, {1, FW_DAY, 5, false}, {1, FW_DAY, 5, false}},
-		"daddr4=10.0.0.1 dport/6=1 > limit(log_x_forward) log(x: )\n"
-		"daddr4=10.0.0.1 dport/6=1 > limit(service_x_forward) accept\n"
-		"daddr4=10.0.0.2 dport/6=1 > limit(log_x_forward) log(x: )\n"
-		"daddr4=10.0.0.2 dport/6=1 > limit(service_x_forward_2) accept\n"
-		"daddr4=10.0.0.3 dport/6=1 > limit(log_x_forward) log(x: )\n"
-		"daddr4=10.0.0.3 dport/6=1 > limit(service_x_forward_3) accept\n",
+		"dport/6=1 daddr4=10.0.0.1 > limit(log_x_forward) log(x: )\n"
+		"dport/6=1 daddr4=10.0.0.1 > limit(service_x_forward) accept\n"
+		"dport/6=1 daddr4=10.0.0.2 > limit(log_x_forward) log(x: )\n"
+		"dport/6=1 daddr4=10.0.0.2 > limit(service_x_forward_2) accept\n"
+		"dport/6=1 daddr4=10.0.0.3 > limit(log_x_forward) log(x: )\n"
+		"dport/6=1 daddr4=10.0.0.3 > limit(service_x_forward_3) accept\n",
 		"service_x_forward log_x_forward service_x_forward_2 service_x_forward_3"},
 	{{{1, FW_HOUR, 5, true}, {2, FW_HOUR, 5, false}, {1, FW_HOUR, 5, true}}, {{0}},
-		"daddr4=10.0.0.1 dport/6=1 > jump(service_x_forward)\n"
-		"daddr4=10.0.0.2 dport/6=1 > limit(service_x_forward_2) accept\n"
-		"daddr4=10.0.0.3 dport/6=1 > jump(service_x_forward)\n",
+		"dport/6=1 daddr4=10.0.0.1 > jump(service_x_forward)\n"
+		"dport/6=1 daddr4=10.0.0.2 > limit(service_x_forward_2) accept\n"
+		"dport/6=1 daddr4=10.0.0.3 > jump(service_x_forward)\n",
 		"service_x_forward_2"},
 };
 
