@@ -105,17 +105,19 @@ static int compare_names(const struct fw_names *a, const struct fw_names *b) {
 	return (a->count > b->count) - (a->count < b->count);
 }
 
-/* Flows that are alike in all of this keep the order they came in: that of their addresses. */
-static int compare_flows(const void *left, const void *right) {
-	const struct fw_flow *a = *(const struct fw_flow *const *)left;
-	const struct fw_flow *b = *(const struct fw_flow *const *)right;
+/*
+ * A backend asks flows one after the other, so what most new packets are in comes first: services
+ * for listed peers, as cameras are, then those for anyone, and what is under every profile last.
+ */
+enum part { FOR_LISTED, FOR_ANYONE, UNDER_ALL };
 
-	if (a->hook != b->hook) {
-		return a->hook < b->hook ? -1 : 1;
-	}
-	if (a->base != b->base) {
-		return a->base ? -1 : 1;
-	}
+struct placed {
+	const struct fw_flow *flow;
+	enum part part;
+};
+
+/* Flows that are alike in all of this keep the order they came in: that of their addresses. */
+static int compare_flows(const struct fw_flow *a, const struct fw_flow *b) {
 	int order = strcmp(a->service, b->service);
 	if (order == 0) {
 		order = (int)b->inbound - (int)a->inbound;
@@ -127,6 +129,60 @@ static int compare_flows(const void *left, const void *right) {
 		order = compare_names(&a->out_interfaces, &b->out_interfaces);
 	}
 	return order != 0 ? order : (a > b) - (a < b);
+}
+
+static bool same_service(const struct fw_flow *a, const struct fw_flow *b) {
+	return a->hook == b->hook && strcmp(a->service, b->service) == 0;
+}
+
+static int compare_services(const void *left, const void *right) {
+	const struct placed *a = left;
+	const struct placed *b = right;
+
+	if (a->flow->hook != b->flow->hook) {
+		return a->flow->hook < b->flow->hook ? -1 : 1;
+	}
+	return compare_flows(a->flow, b->flow);
+}
+
+static int compare_parts(const void *left, const void *right) {
+	const struct placed *a = left;
+	const struct placed *b = right;
+
+	if (a->flow->hook == b->flow->hook && a->part != b->part) {
+		return a->part < b->part ? -1 : 1;
+	}
+	return compare_services(left, right);
+}
+
+static enum part part_of(const struct fw_flow *flow) {
+	if (flow->base) {
+		return UNDER_ALL;
+	}
+	return fw_side_is_open(fw_flow_peers(flow)) ? FOR_ANYONE : FOR_LISTED;
+}
+
+/* Flows of one service and hook, neighbours by then, stay together: in the last part of theirs. */
+static void choose_parts(struct placed *flows, size_t count) {
+	for (size_t first = 0, end; first < count; first = end) {
+		enum part part = FOR_LISTED;
+		for (end = first; end < count && same_service(flows[end].flow, flows[first].flow);
+			end++) {
+			enum part own = part_of(flows[end].flow);
+			part = own > part ? own : part;
+		}
+		for (size_t i = first; i < end; i++) {
+			flows[i].part = part;
+		}
+	}
+}
+
+static void sort_flows(struct placed *flows, size_t count) {
+	if (count != 0) {
+		qsort(flows, count, sizeof(*flows), compare_services);
+		choose_parts(flows, count);
+		qsort(flows, count, sizeof(*flows), compare_parts);
+	}
 }
 
 static int compare_sets(const void *left, const void *right) {
@@ -214,21 +270,19 @@ static void sort_forwardings(struct fw_arena *arena, struct fw_translation *tran
 
 void fw_policy_finish(struct fw_arena *arena, struct fw_policy *policy, const struct fw_flow *flows,
 	size_t flow_count) {
-	const struct fw_flow **sorted = FW_ARENA_ARRAY(arena, const struct fw_flow *, flow_count);
+	struct placed *sorted = FW_ARENA_ARRAY(arena, struct placed, flow_count);
 	size_t kept = 0;
 
 	for (size_t i = 0; i < flow_count; i++) {
 		if (fw_flow_has_family(&flows[i], FW_IPV4) ||
 			fw_flow_has_family(&flows[i], FW_IPV6)) {
-			sorted[kept++] = &flows[i];
+			sorted[kept++].flow = &flows[i];
 		}
 	}
-	if (kept != 0) {
-		qsort(sorted, kept, sizeof(*sorted), compare_flows);
-	}
+	sort_flows(sorted, kept);
 	struct fw_flow *ordered = FW_ARENA_ARRAY(arena, struct fw_flow, kept);
 	for (size_t i = 0; i < kept; i++) {
-		ordered[i] = *sorted[i];
+		ordered[i] = *sorted[i].flow;
 	}
 	policy->flows = ordered;
 	policy->flow_count = kept;

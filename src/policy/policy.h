@@ -245,7 +245,10 @@ struct fw_policy {
 	/** The sets that flows use, by name; groups before literals of the same name. */
 	const struct fw_set *const *sets;
 	size_t set_count;
-	/** By hook, base rules first, then by service. */
+	/**
+	 * By hook; in each, services for listed peers first, then those that are for anyone, base
+	 * rules last; by service in each part, with the flows of a service together.
+	 */
 	const struct fw_flow *flows;
 	size_t flow_count;
 	struct fw_translation translation;

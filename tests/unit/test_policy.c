@@ -178,6 +178,7 @@ START_TEST(flows_are_ordered) {
 	static const char *const eth0[] = {"eth0"};
 	const struct fw_set *b = set_of("b", (const char *const[]){"10.0.0.1", NULL});
 	const struct fw_set *a = set_of("a", (const char *const[]){"10.0.0.2", NULL});
+	const struct fw_set *all = set_of("all", (const char *const[]){"0.0.0.0/0", NULL});
 	struct fw_flow flows[] = {
 		{.hook = FW_OUTPUT, .service = "a", .clauses = &tcp_22, .clause_count = 1},
 		{.hook = FW_INPUT,
@@ -202,19 +203,32 @@ START_TEST(flows_are_ordered) {
 			.clauses = &tcp_22,
 			.clause_count = 1,
 			.source = side_of(b)},
+		{.hook = FW_INPUT,
+			.service = "y",
+			.clauses = &tcp_22,
+			.clause_count = 1,
+			.source = side_of(a)},
+		{.hook = FW_INPUT,
+			.service = "b",
+			.clauses = &tcp_22,
+			.clause_count = 1,
+			.source = side_of(all)},
 	};
 	struct fw_policy policy = {0};
 	fw_policy_finish(&arena, &policy, flows, FW_LENGTH(flows));
 
-	static const char *const wanted[] = {"zz", "c", "c", "z", "a"};
+	/* For listed peers; for anyone, as one flow of c is; under every profile. */
+	static const char *const wanted[] = {"y", "z", "b", "c", "c", "zz", "a"};
 	ck_assert_uint_eq(policy.flow_count, FW_LENGTH(wanted));
 	for (size_t i = 0; i < FW_LENGTH(wanted); i++) {
 		ck_assert_str_eq(policy.flows[i].service, wanted[i]);
 	}
-	ck_assert_uint_eq(policy.flows[1].in_interfaces.count, 0);
-	ck_assert_uint_eq(policy.set_count, 2);
+	ck_assert_uint_eq(policy.flows[3].in_interfaces.count, 0);
+	ck_assert_uint_eq(policy.flows[4].in_interfaces.count, 1);
+	ck_assert_uint_eq(policy.set_count, 3);
 	ck_assert_ptr_eq(policy.sets[0], a);
-	ck_assert_ptr_eq(policy.sets[1], b);
+	ck_assert_ptr_eq(policy.sets[1], all);
+	ck_assert_ptr_eq(policy.sets[2], b);
 }
 END_TEST
 
