@@ -252,6 +252,12 @@ static void add_match(struct fw_buf *out, const struct fw_nft_match *match) {
 		fw_buf_add_text(out, "ip6 hoplimit ");
 		fw_buf_add_uint(out, match->hop_limit);
 		break;
+	case FW_NFT_CT_REPLY:
+		fw_buf_add_text(out, "ct state established,related");
+		break;
+	case FW_NFT_CT_INVALID:
+		fw_buf_add_text(out, "ct state invalid");
+		break;
 	case FW_NFT_CT_DNAT:
 		fw_buf_add_text(out, "ct status dnat ct original ");
 		fw_buf_add_text(out, match->family == FW_IPV4 ? "ip daddr " : "ip6 daddr ");
@@ -296,10 +302,6 @@ static void add_statement(struct fw_buf *out, const struct fw_nft_statement *sta
 	switch (statement->kind) {
 	case FW_NFT_STATEMENT_NONE:
 		assert(!"a statement without a kind");
-		break;
-	case FW_NFT_CT_STATE:
-		fw_buf_add_text(out,
-			"ct state vmap { established : accept, related : accept, invalid : drop }");
 		break;
 	case FW_NFT_LIMIT:
 		fw_buf_add_text(out, "limit ");

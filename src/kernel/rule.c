@@ -326,13 +326,18 @@ static struct nftnl_expr *make_ct(uint32_t key) {
 	return ct;
 }
 
+/* Some of these bits. */
+static void match_ct(struct build *build, uint32_t key, uint32_t bits) {
+	static const uint32_t none = 0;
+
+	add(build, make_ct(key));
+	mask(build, &bits, sizeof(bits));
+	compare(build, NFT_CMP_NEQ, &none, sizeof(none));
+}
+
 /* One bit among others: a connection that is translated is most often confirmed, too, and so on. */
 static void match_dnat(struct build *build, const struct fw_nft_match *match) {
-	static const uint32_t bit = IPS_DST_NAT, none = 0;
-
-	add(build, make_ct(NFT_CT_STATUS));
-	mask(build, &bit, sizeof(bit));
-	compare(build, NFT_CMP_NEQ, &none, sizeof(none));
+	match_ct(build, NFT_CT_STATUS, IPS_DST_NAT);
 
 	uint8_t address[16];
 	uint32_t length = (uint32_t)fw_addr_bytes(match->family, match->range.first, address);
@@ -379,6 +384,13 @@ static void add_match(struct build *build, const struct fw_nft_match *match) {
 		break;
 	case FW_NFT_HOP_LIMIT:
 		match_hop_limit(build, match);
+		break;
+	case FW_NFT_CT_REPLY:
+		match_ct(build, NFT_CT_STATE,
+			NF_CT_STATE_BIT(IP_CT_ESTABLISHED) | NF_CT_STATE_BIT(IP_CT_RELATED));
+		break;
+	case FW_NFT_CT_INVALID:
+		match_ct(build, NFT_CT_STATE, NF_CT_STATE_INVALID_BIT);
 		break;
 	case FW_NFT_CT_DNAT:
 		match_dnat(build, match);
@@ -456,16 +468,6 @@ static void jump(struct build *build, const char *chain) {
 	add(build, immediate);
 }
 
-static void decide_by_state(struct build *build) {
-	struct nftnl_expr *lookup = make_lookup(FW_SET_NAMELESS);
-
-	add(build, make_ct(NFT_CT_STATE));
-	nftnl_expr_set_u32(lookup, NFTNL_EXPR_LOOKUP_DREG, NFT_REG_VERDICT);
-	nftnl_expr_set_u32(
-		lookup, NFTNL_EXPR_LOOKUP_SET_ID, fw_transaction_states(build->transaction));
-	add(build, lookup);
-}
-
 static void reject(struct build *build, uint32_t type, uint8_t code) {
 	struct nftnl_expr *expression = make("reject");
 
@@ -508,9 +510,6 @@ static void translate_source(struct build *build, const struct fw_nft_statement 
 static void add_statement(struct build *build, const struct fw_nft_statement *statement) {
 	switch (statement->kind) {
 	case FW_NFT_STATEMENT_NONE:
-		break;
-	case FW_NFT_CT_STATE:
-		decide_by_state(build);
 		break;
 	case FW_NFT_LIMIT:
 		add(build, make_limit(&statement->rate));

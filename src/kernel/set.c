@@ -11,8 +11,6 @@
 
 #include <libmnl/libmnl.h>
 #include <libnftnl/udata.h>
-#include <linux/netfilter.h>
-#include <linux/netfilter/nf_conntrack_common.h>
 #include <linux/netfilter/nf_tables.h>
 
 #include "kernel/transaction.h"
@@ -25,7 +23,6 @@ enum {
 	TYPE_IPV6 = 8,
 	TYPE_PORT = 13,
 	TYPE_ICMP = 14,
-	TYPE_CT_STATE = 26,
 	TYPE_ICMPV6 = 29,
 	TYPE_IFNAME = 41,
 	TYPE_BITS = 6, /* of one type within the number of a concatenation */
@@ -38,7 +35,7 @@ struct form {
 	const char *name;
 	uint32_t flags; /* NFT_SET_ */
 	uint32_t type, key_length, size;
-	uint32_t data_type, data_length; /* of a map to values; 0: of NFT_SET_MAP to verdicts */
+	uint32_t data_type, data_length; /* of a map; or 0 */
 	enum byte_order order;
 	uint32_t fields[2]; /* lengths of a concatenation's, where ranges make them matter */
 };
@@ -97,8 +94,6 @@ static void put_data(struct nlmsghdr *message, const struct form *form) {
 	if (form->data_length != 0) {
 		mnl_attr_put_u32(message, NFTA_SET_DATA_TYPE, htonl(form->data_type));
 		mnl_attr_put_u32(message, NFTA_SET_DATA_LEN, htonl(form->data_length));
-	} else if ((form->flags & NFT_SET_MAP) != 0) {
-		mnl_attr_put_u32(message, NFTA_SET_DATA_TYPE, htonl(NFT_DATA_VERDICT));
 	}
 }
 
@@ -164,17 +159,6 @@ static void add_end(struct nlmsghdr *list, const void *key, size_t length) {
 	struct nlattr *element = begin_element(list, key, length);
 
 	mnl_attr_put_u32(list, NFTA_SET_ELEM_FLAGS, htonl(NFT_SET_ELEM_INTERVAL_END));
-	mnl_attr_nest_end(list, element);
-}
-
-static void add_verdict(struct nlmsghdr *list, const void *key, size_t length, uint32_t code) {
-	struct nlattr *element = begin_element(list, key, length);
-	struct nlattr *data = mnl_attr_nest_start(list, NFTA_SET_ELEM_DATA);
-	struct nlattr *verdict = mnl_attr_nest_start(list, NFTA_DATA_VERDICT);
-
-	mnl_attr_put_u32(list, NFTA_VERDICT_CODE, htonl(code));
-	mnl_attr_nest_end(list, verdict);
-	mnl_attr_nest_end(list, data);
 	mnl_attr_nest_end(list, element);
 }
 
@@ -442,30 +426,4 @@ uint32_t fw_transaction_types(struct fw_transaction *transaction, enum fw_family
 	};
 
 	return add_nameless(transaction, form, add_type, types, count);
-}
-
-struct state {
-	uint32_t bit, verdict;
-};
-
-static void add_state(struct nlmsghdr *list, const void *items, size_t index) {
-	const struct state *states = items;
-
-	add_verdict(list, &states[index].bit, sizeof(states[index].bit), states[index].verdict);
-}
-
-uint32_t fw_transaction_states(struct fw_transaction *transaction) {
-	static const struct state states[] = {
-		{NF_CT_STATE_BIT(IP_CT_ESTABLISHED), NF_ACCEPT},
-		{NF_CT_STATE_BIT(IP_CT_RELATED), NF_ACCEPT},
-		{NF_CT_STATE_INVALID_BIT, NF_DROP},
-	};
-	struct form form = {
-		.flags = NFT_SET_MAP,
-		.type = TYPE_CT_STATE,
-		.key_length = sizeof(uint32_t),
-		.order = ORDER_HOST,
-	};
-
-	return add_nameless(transaction, form, add_state, states, FW_LENGTH(states));
 }

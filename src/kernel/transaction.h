@@ -84,8 +84,6 @@ uint32_t fw_transaction_names(
 	struct fw_transaction *transaction, const char *const *names, size_t count);
 uint32_t fw_transaction_types(struct fw_transaction *transaction, enum fw_family family,
 	const struct fw_icmp_type *types, size_t count);
-/** Connection tracking states to verdicts: established and related pass, invalid is dropped. */
-uint32_t fw_transaction_states(struct fw_transaction *transaction);
 
 /* ---- rules ---- */
 

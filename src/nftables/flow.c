@@ -138,6 +138,8 @@ static bool implies_family(const struct fw_nft_match *match) {
 	case FW_NFT_OIFNAME:
 	case FW_NFT_SPORT:
 	case FW_NFT_DPORT:
+	case FW_NFT_CT_REPLY:
+	case FW_NFT_CT_INVALID:
 	case FW_NFT_CT_DNAT:
 		break;
 	}

@@ -82,6 +82,21 @@ static void add_loopback(struct lowering *lowering, enum fw_hook hook) {
 	fw_nft_add_rule(lowering, &matches, &accept, 1, NULL)->comment = "loopback";
 }
 
+/*
+ * Two rules, each for some bits of the state: a verdict map is one, but the kernel looks into it as
+ * into any set, which takes longer than both.
+ */
+static void add_states(struct lowering *lowering) {
+	static const struct fw_nft_statement accept = {.kind = FW_NFT_ACCEPT};
+	static const struct fw_nft_statement drop = {.kind = FW_NFT_DROP};
+	struct matches reply = {0}, invalid = {0};
+
+	fw_nft_add_match(&reply, (struct fw_nft_match){.kind = FW_NFT_CT_REPLY});
+	fw_nft_add_match(&invalid, (struct fw_nft_match){.kind = FW_NFT_CT_INVALID});
+	fw_nft_add_rule(lowering, &reply, &accept, 1, NULL);
+	fw_nft_add_rule(lowering, &invalid, &drop, 1, NULL);
+}
+
 static void add_leftover_log(struct lowering *lowering, enum fw_hook hook) {
 	const struct fw_log *log = &lowering->policy->log;
 	const struct fw_nft_statement statements[] = {
@@ -107,14 +122,13 @@ static void add_reject(struct lowering *lowering) {
 }
 
 static void lower_chain(struct lowering *lowering, enum fw_hook hook) {
-	static const struct fw_nft_statement states = {.kind = FW_NFT_CT_STATE};
 	const struct fw_policy *policy = lowering->policy;
 	enum fw_verdict verdict = policy->hooks[hook].verdict;
 
 	if (hook != FW_FORWARD) {
 		add_loopback(lowering, hook);
 	}
-	fw_nft_add_rule(lowering, &(struct matches){0}, &states, 1, NULL);
+	add_states(lowering);
 	for (size_t i = 0; i < policy->flow_count; i++) {
 		if (policy->flows[i].hook == hook) {
 			fw_nft_lower_flow(lowering, &policy->flows[i]);

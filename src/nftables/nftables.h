@@ -85,9 +85,11 @@ enum fw_nft_match_kind {
 	FW_NFT_DADDR_PORT,
 	FW_NFT_SPORT, /* protocol, ports */
 	FW_NFT_DPORT,
-	FW_NFT_ICMP,	  /* family, types without codes */
-	FW_NFT_ICMP_CODE, /* family, one type with a code: type and code */
-	FW_NFT_HOP_LIMIT, /* hop_limit, IPv6 */
+	FW_NFT_ICMP,	   /* family, types without codes */
+	FW_NFT_ICMP_CODE,  /* family, one type with a code: type and code */
+	FW_NFT_HOP_LIMIT,  /* hop_limit, IPv6 */
+	FW_NFT_CT_REPLY,   /* to what was allowed: established or related */
+	FW_NFT_CT_INVALID, /* unknown to connection tracking */
 	FW_NFT_CT_DNAT, /* family; the connection was translated, and was to `range`, one address */
 };
 
@@ -106,7 +108,6 @@ struct fw_nft_match {
 
 enum fw_nft_statement_kind {
 	FW_NFT_STATEMENT_NONE,
-	FW_NFT_CT_STATE,     /* established, related: accept; invalid: drop (a verdict map) */
 	FW_NFT_LIMIT,	     /* rate */
 	FW_NFT_LIMIT_NAMED,  /* text: the limit's name */
 	FW_NFT_LIMIT_SOURCE, /* rate for each saddr of `family`, kept in `set` with its timeout */

@@ -154,8 +154,9 @@ static const struct row {
 		{{.kind = FW_NFT_ACCEPT}}},
 	{"oifname { \"eth0\", \"wg0\" } drop", {NAMES(FW_NFT_OIFNAME, two_names)},
 		{{.kind = FW_NFT_DROP}}},
-	{"ct state vmap { established : accept, related : accept, invalid : drop }", {{0}},
-		{{.kind = FW_NFT_CT_STATE}}},
+	{"ct state established,related accept", {{.kind = FW_NFT_CT_REPLY}},
+		{{.kind = FW_NFT_ACCEPT}}},
+	{"ct state invalid drop", {{.kind = FW_NFT_CT_INVALID}}, {{.kind = FW_NFT_DROP}}},
 	{"meta nfproto ipv6 accept", {{.kind = FW_NFT_NFPROTO, .family = FW_IPV6}},
 		{{.kind = FW_NFT_ACCEPT}}},
 	{"meta nfproto ipv4 udp dport 22 accept",
@@ -440,8 +441,8 @@ static void check_many(size_t limit, uint32_t size, bool expected) {
 
 	make_world(&world, 0, FW_LENGTH(rows));
 	world.sets[0] = &large;
-	world.rules[8].match_count = 0; /* the rules that want the set that was put away */
-	world.rules[9].match_count = 0;
+	world.rules[9].match_count = 0; /* the rules that want the set that was put away */
+	world.rules[10].match_count = 0;
 	enter_namespace();
 	ck_assert(fw_netlink_open(&netlink, &diags));
 	if (limit != 0) {

@@ -63,10 +63,10 @@ MATCHES = [
     rf"icmpv6 type {one_or_set(ICMPV6)}",
     r"icmp(?:v6)? code \d{1,3}",
     r"ip6 hoplimit \d{1,3}",
+    r"ct state (?:established,related|invalid)",
     rf"ct status dnat ct original (?:ip daddr {IPV4}|ip6 daddr {IPV6})",
 ]
 STATEMENTS = [
-    r"ct state vmap \{ established : accept, related : accept, invalid : drop \}",
     rf"limit {RATE}",
     rf"limit name {STRING}",
     rf"meter {NAME} size {NUMBER} \{{ ip6? saddr timeout {DURATION} limit {RATE} \}}",

@@ -26,7 +26,7 @@ table ip nat {
 table ip6 flowfw_other { chain c { }; }
 """
 OURS = {("inet", "flowfw"), ("ip", "flowfw_nat"), ("ip6", "flowfw_nat")}
-RULES_MET = [3, 4]  # by a packet of TCP, of UDP: two that all meet, and a service's for each protocol
+RULES_MET = [4, 5]  # by a packet of TCP, of UDP: three that all meet, and a service's for each protocol
 FEW, MANY = 10, 10_000  # cameras
 OTHER_TABLE, OTHER_RULESET = "junction-17", "frame-standalone"  # a host's, in each frame
 

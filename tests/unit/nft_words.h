@@ -28,11 +28,12 @@ static const char *const match_words[] = {
 	[FW_NFT_ICMP] = "icmp",
 	[FW_NFT_ICMP_CODE] = "icmp-code",
 	[FW_NFT_HOP_LIMIT] = "hop-limit",
+	[FW_NFT_CT_REPLY] = "reply",
+	[FW_NFT_CT_INVALID] = "invalid",
 	[FW_NFT_CT_DNAT] = "translated",
 };
 
 static const char *const statement_words[] = {
-	[FW_NFT_CT_STATE] = "states",
 	[FW_NFT_LIMIT] = "limit",
 	[FW_NFT_LIMIT_NAMED] = "limit",
 	[FW_NFT_LIMIT_SOURCE] = "meter",

@@ -79,7 +79,8 @@ static void assert_lines(const char *lines) {
 	"\n"                                                                                       \
 	"\t\t# loopback, and replies to what was allowed\n"                                        \
 	"\t\t" interface " \"lo\" accept comment \"loopback\"\n"                                   \
-	"\t\tct state vmap { established : accept, related : accept, invalid : drop }\n"
+	"\t\tct state established,related accept\n"                                                \
+	"\t\tct state invalid drop\n"
 
 START_TEST(a_rule_set_is_these_bytes) {
 	struct fw_set *cameras = model_set("cameras", "10.0.0.1=north 10.0.0.2=south@80/tcp+udp");
@@ -260,18 +261,18 @@ END_TEST
 START_TEST(what_is_left_is_rejected) {
 	model.policy.hooks[FW_FORWARD].verdict = FW_REJECT;
 	model.policy.log = (struct fw_log){true, "fw ", {0}};
-	assert_lines(
-		"\tchain forward {\n"
-		"\t\ttype filter hook forward priority 0; policy drop;\n"
-		"\n"
-		"\t\t# replies to what was allowed\n"
-		"\t\tct state vmap { established : accept, related : accept, invalid : drop }\n"
-		"\n"
-		"\t\t# what is left is rejected\n"
-		"\t\tlog prefix \"fw forward: \"\n"
-		"\t\tmeta l4proto tcp reject with tcp reset\n"
-		"\t\treject with icmpx type admin-prohibited\n"
-		"\t}\n");
+	assert_lines("\tchain forward {\n"
+		     "\t\ttype filter hook forward priority 0; policy drop;\n"
+		     "\n"
+		     "\t\t# replies to what was allowed\n"
+		     "\t\tct state established,related accept\n"
+		     "\t\tct state invalid drop\n"
+		     "\n"
+		     "\t\t# what is left is rejected\n"
+		     "\t\tlog prefix \"fw forward: \"\n"
+		     "\t\tmeta l4proto tcp reject with tcp reset\n"
+		     "\t\treject with icmpx type admin-prohibited\n"
+		     "\t}\n");
 }
 END_TEST
 

@@ -51,7 +51,8 @@ static void assert_lines(const char *lines) {
 	"\t\ttype filter hook forward priority 0; policy drop;\n"                                  \
 	"\n"                                                                                       \
 	"\t\t# replies to what was allowed\n"                                                      \
-	"\t\tct state vmap { established : accept, related : accept, invalid : drop }\n"           \
+	"\t\tct state established,related accept\n"                                                \
+	"\t\tct state invalid drop\n"                                                              \
 	"\t}\n"                                                                                    \
 	"}\n"
 
@@ -274,7 +275,8 @@ START_TEST(forwarded_flows_are_these_bytes) {
 		"\t\ttype filter hook forward priority 0; policy drop;\n"
 		"\n"
 		"\t\t# replies to what was allowed\n"
-		"\t\tct state vmap { established : accept, related : accept, invalid : drop }\n"
+		"\t\tct state established,related accept\n"
+		"\t\tct state invalid drop\n"
 		"\n"
 		"\t\t# rest-api: REST API\n"
 		"\t\tiifname \"eth0\" oifname \"eth1\" tcp dport 8088 "

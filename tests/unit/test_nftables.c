@@ -601,7 +601,7 @@ END_TEST
 
 /* ---- chains ---- */
 
-#define STATES "> states\n"
+#define STATES "reply > accept\ninvalid > drop\n"
 
 static const struct {
 	enum fw_hook hook;

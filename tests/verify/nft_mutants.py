@@ -89,7 +89,7 @@ class NftDocument(Document):
         return [line for line in self.rules if re.search(r"\saccept\b", self.lines[line]) and not self.limited(line)]
 
     def limited(self, line):
-        return re.search(r"\b(limit|meter|vmap|jump)\b", self.lines[line])
+        return re.search(r"\b(limit|meter|jump)\b", self.lines[line])
 
     def filters(self):
         return [name for name in self.chains if name in ("input", "output", "forward")]
@@ -111,9 +111,9 @@ class NftDocument(Document):
         return self.edit("another policy", line, new)
 
     def place(self, random):
-        """Somewhere in a chain that filters, behind its first two rules."""
-        chain = random.choice([name for name in self.filters() if len(self.chains[name]) > 2])
-        return random.choice(self.chains[chain][2:])
+        """Somewhere in a chain that filters, behind its first three rules."""
+        chain = random.choice([name for name in self.filters() if len(self.chains[name]) > 3])
+        return random.choice(self.chains[chain][3:])
 
     def insert_accept(self, random):
         return self.insert("an accept inserted", self.place(random), "\t\t" + random.choice(ACCEPTS))
@@ -124,7 +124,7 @@ class NftDocument(Document):
     def reorder(self, random):
         """What drops invalid packets, to behind what accepts; or an accept to behind a reject."""
         chain = self.chains[random.choice(self.filters())]
-        denying = [line for line in chain if re.search(r"vmap", self.lines[line])]
+        denying = [line for line in chain if "ct state invalid drop" in self.lines[line]]
         if random.random() < 0.4 and any("reject" in self.lines[line] for line in chain):
             denying = [line for line in chain if line in self.accepting()]
         if not denying:
@@ -159,10 +159,10 @@ class NftDocument(Document):
         return found and self.replaced("drop a hop limit", *found, "")
 
     def states(self, random):
-        found = self.choose(random, r"(established : accept|related : accept|invalid : drop)")
-        state, _, action = found[1][1].split()
-        other = {"accept": "drop", "drop": "accept"}[action]
-        return self.replaced("a state's verdict", *found, f"{state} : {other}")
+        line, match = self.choose(random, r"ct state (established,related|invalid) ")
+        other = {"established,related": ("established", "related", "established,related,invalid"),
+                 "invalid": ("invalid,new", "untracked", "invalid,related")}[match[1]]
+        return self.replaced("other states", line, match, random.choice(other))
 
     def changes(self):
         return (

@@ -289,9 +289,6 @@ class Statement:
         fields = [self.field(word)]
         while self.tokens.has("."):
             fields.append(self.field(self.tokens.take()))
-        if self.tokens.has("vmap"):
-            self.cases(fields)
-            return
         negated = self.tokens.has("!=")
         self.tokens.has("==")
         elements = self.operand()
@@ -307,14 +304,9 @@ class Statement:
             found = self.table.sets[self.tokens.take()[1:]]
         else:
             found = [[self.tokens.take()]]
+            while self.tokens.has(","):
+                found.append([self.tokens.take()])
         return [[part for part in element if part != "."] for element in found]
-
-    def cases(self, fields):
-        assert fields[0][0] == "state", fields
-        for state, colon, action, *target in braced(self.tokens):
-            assert colon == ":", colon
-            self.rule.cases[state] = action, target[0] if target else None
-        self.rule.action = "cases"
 
     def field(self, word):
         """(name of the field, kind of its values); what the word implies is asked for."""

@@ -101,9 +101,8 @@ class Rule:
     line: int
     matches: list = field(default_factory=list)
     limits: list = field(default_factory=list)
-    action: str = "continue"  # accept, drop, reject, jump, goto, return, dnat, snat, masquerade, cases
+    action: str = "continue"  # accept, drop, reject, jump, goto, return, dnat, snat, masquerade
     target: object = None  # a chain; of a translation: (packet) -> (address, port) or None
-    cases: dict = field(default_factory=dict)  # state -> (action, chain)
     hints: tuple = ()  # matches that tell packets to try, and nothing else
 
     def holds(self, one):
@@ -247,8 +246,6 @@ class Machine:
             if id(rule) in closed or not rule.holds(one):
                 continue
             action, target = rule.action, rule.target
-            if action == "cases":
-                action, target = rule.cases.get(one["state"], ("continue", None))
             if action == "continue":
                 continue
             if action in ("dnat", "snat") and rule.target(one) is None:
