@@ -72,6 +72,7 @@ struct setting {
 	const struct verdict *verdict;
 	enum fw_family family; /* FW_FAMILY_NONE: both */
 	struct ways source, destination;
+	const struct fw_nft_match *pairs; /* addresses and ports of peers, or NULL */
 };
 
 void fw_nft_add_names(
@@ -169,7 +170,8 @@ static void settle_family(struct matches *matches, enum fw_family family) {
 
 /*
  * One rule for each way to be on both sides; `header` is what is asked of the protocol. That comes
- * first: it costs the least, and spares most packets the look into a set.
+ * first: it costs the least, and spares most packets the look into a set. Pairs are always looked
+ * up, so they come last.
  */
 static void add_setting(
 	struct lowering *lowering, const struct setting *setting, const struct matches *header) {
@@ -189,6 +191,9 @@ static void add_setting(
 				&setting->source.items[s]);
 			add_side(lowering, &matches, destination, &flow->destination,
 				&setting->destination.items[d]);
+			if (setting->pairs != NULL) {
+				fw_nft_add_match(&matches, *setting->pairs);
+			}
 			if (setting->family != FW_FAMILY_NONE) {
 				settle_family(&matches, setting->family);
 			}
@@ -282,15 +287,14 @@ static void add_pairs(struct lowering *lowering, const struct setting *setting,
 	const struct fw_nft_set *set, uint8_t protocol) {
 	struct way any = {.kind = WAY_ANY};
 	struct setting changed = with_peers(setting, &any);
-	struct matches header = {0};
-	fw_nft_add_match(&header,
-		(struct fw_nft_match){
-			.kind = is_source(setting->flow) ? FW_NFT_SADDR_PORT : FW_NFT_DADDR_PORT,
-			.family = setting->family,
-			.protocol = protocol,
-			.set = set,
-		});
-	add_setting(lowering, &changed, &header);
+	const struct fw_nft_match pairs = {
+		.kind = is_source(setting->flow) ? FW_NFT_SADDR_PORT : FW_NFT_DADDR_PORT,
+		.family = setting->family,
+		.protocol = protocol,
+		.set = set,
+	};
+	changed.pairs = &pairs;
+	add_setting(lowering, &changed, &(struct matches){0});
 }
 
 static void add_pair_sets(struct lowering *lowering, const struct setting *setting,

@@ -26,9 +26,9 @@ static const struct {
 	const char *rules;
 } directions[] = {
 	{true, "iif=eth0 oif=eth1 dport/6=554 saddr4=ipv4_g daddr4=10.8.0.17 > accept\n"
-	       "iif=eth0 oif=eth1 saddr.port4/6=ipv4_g_tcp daddr4=10.8.0.17 > accept\n"},
+	       "iif=eth0 oif=eth1 daddr4=10.8.0.17 saddr.port4/6=ipv4_g_tcp > accept\n"},
 	{false, "iif=eth0 oif=eth1 dport/6=554 saddr4=10.8.0.17 daddr4=ipv4_g > accept\n"
-		"iif=eth0 oif=eth1 daddr.port4/6=ipv4_g_tcp saddr4=10.8.0.17 > accept\n"},
+		"iif=eth0 oif=eth1 saddr4=10.8.0.17 daddr.port4/6=ipv4_g_tcp > accept\n"},
 };
 
 START_TEST(peers_of_forwarded_flows_may_bring_ports) {

@@ -324,7 +324,7 @@ START_TEST(own_ports_are_no_way_round_the_rest) {
 	flow->out_interfaces.items = names;
 	flow->out_interfaces.count = 1;
 	ck_assert_str_eq(flow_rules(lower(), "output"),
-		"oif=eth0 daddr.port4/6=ipv4_g_tcp saddr4=192.0.2.1 daddr4!=10.1.0.1 > accept\n"
+		"oif=eth0 saddr4=192.0.2.1 daddr4!=10.1.0.1 daddr.port4/6=ipv4_g_tcp > accept\n"
 		"oif=eth0 dport/6=80 saddr4=192.0.2.1 daddr4=ipv4_g_tcp-80 daddr4!=10.1.0.1 "
 		"> accept\n");
 }
