@@ -33,7 +33,7 @@ COMMIT
 -A DOCKER ! -i docker0 -p tcp -m tcp --dport 8080 -j REDIRECT --to-ports 80
 COMMIT
 """
-RULES_MET_MAX = 45  # by one packet in one table's hook
+RULES_MET_MAX = 60  # by one packet in one table's hook
 DEVICES = 500  # with two ports each
 
 
