@@ -3,13 +3,14 @@
  * Groups as chains: a rule for each member while they are few, else a tree of chains over address
  * prefixes, so that a packet meets the rules of one path, not of all members.
  *
- * A tree splits at fixed bits: a chain stands for a prefix whose length is five bits short of the
- * whole address, or a multiple of three bits less, and has one rule for each of the next bits'
- * values that has members: the member itself where it is alone, else the way into the chain of the
- * longest such prefix that they share. Loading costs by chain more than by rule, and grows with
- * their square, so the chains that most of them are, those at the ends, are the widest. So a member
- * that comes or goes changes its own line and, where it parts from one other, those of the chain in
- * which they part. Chains are named by group and prefix.
+ * A tree splits at fixed bits: a chain stands for a prefix whose length is four bits short of the
+ * whole address, five where members have ports of their own, or a multiple of three bits less, and
+ * has one rule for each of the next bits' values that has members: the member itself where it is
+ * alone, else the way into the chain of the longest such prefix that they share. Loading costs by
+ * chain more than by rule, and grows with their square, so the chains that most of them are, those
+ * at the ends, are the widest. So a member that comes or goes changes its own line and, where it
+ * parts from one other, those of the chain in which they part. Chains are named by group and
+ * prefix.
  *
  * A packet that is no member falls off the end of the chain it has come to. As chains are entered
  * by `goto`, it is back in the chain of its hook then.
@@ -21,7 +22,10 @@
 #include "emit/iptables.h"
 
 enum {
-	LEAF = 5,   /* bits that the last chain on a path decides on; names have no room for less */
+	/* Bits that the last chain on a path decides on. Names have no room for less than four;
+	 * with ports there is a rule for each one, and chains cost most to load. */
+	LEAF = 4,
+	LEAF_OF_PORTS = 5,
 	STRIDE = 3, /* and each of the others */
 	SLOTS = 1 << STRIDE,
 	/* Members of larger groups have no names beside them. */
@@ -130,16 +134,17 @@ static unsigned shared_bits(struct fw_addr a, struct fw_addr b) {
 }
 
 /* The longest prefix length that chains have, up to `length`. */
-static unsigned level_of(unsigned bits, unsigned length) {
-	unsigned level = bits - LEAF;
+static unsigned level_of(const struct tree *tree, unsigned length) {
+	unsigned level = fw_ipt_bits(tree->ipt->family) - (tree->ports ? LEAF_OF_PORTS : LEAF);
 	while (level > length) {
 		level = level > STRIDE ? level - STRIDE : 0;
 	}
 	return level;
 }
 
-static unsigned next_level(unsigned bits, unsigned level) {
-	return level_of(bits, level + STRIDE) > level ? level_of(bits, level + STRIDE) : bits;
+static unsigned next_level(const struct tree *tree, unsigned level) {
+	unsigned next = level_of(tree, level + STRIDE);
+	return next > level ? next : fw_ipt_bits(tree->ipt->family);
 }
 
 static const struct leaf *last_of(struct leaves leaves) {
@@ -159,7 +164,7 @@ static unsigned common_level(const struct tree *tree, struct leaves leaves) {
 	const struct fw_ipt_prefix *first = &leaves.items[0].prefix;
 	unsigned common = shared_bits(first->addr, last_of(leaves)->prefix.addr) - (128 - bits);
 
-	return level_of(bits, first->length < common ? first->length : common);
+	return level_of(tree, first->length < common ? first->length : common);
 }
 
 /* How many of the leaves, in order, begin with the same `length` bits as the first: the steps of
@@ -229,7 +234,7 @@ static bool is_parted(const struct fw_ipt_branch *branch, struct leaves rest) {
 }
 
 static unsigned slots_end(const struct fw_ipt_branch *branch) {
-	return next_level(fw_ipt_bits(branch->tree->ipt->family), branch->level);
+	return next_level(branch->tree, branch->level);
 }
 
 /* Makes the chains that one leads to, and theirs. */
@@ -334,13 +339,12 @@ static void write_root_slot(const struct place *place, struct leaves slot) {
  * moves far away does not put a new chain on top of the tree.
  */
 static void write_root(const struct tree *tree, struct leaves leaves) {
-	unsigned bits = fw_ipt_bits(tree->ipt->family);
 	struct fw_ipt *ipt = tree->ipt;
 	const struct place place = {tree, tree->root, &ipt->below};
 	size_t room = SLOTS, first = ipt->branches.count;
 
 	for (;;) {
-		unsigned end = next_level(bits, common_level(tree, leaves));
+		unsigned end = next_level(tree, common_level(tree, leaves));
 		struct leaves heavy = heavy_slot(tree, leaves, end, room), rest = leaves;
 		if (heavy.count == 0) {
 			break;

@@ -12,6 +12,7 @@ import tap  # noqa: E402
 
 FEW, MANY = 100, 10_000
 MOST = 1.1  # of the bytes written by hand
+CAMERAS_FOR_A_CHAIN = {"same": 13, "ports": 9}  # at least; what iptables-restore takes grows with chains
 DECLARED_FROM = 1024  # elements; a set that is smaller grows fast enough
 
 
@@ -58,6 +59,13 @@ def has_the_same_rules(shape):
     tap.equal(sets(many).keys(), sets(few).keys(), "sets")
 
 
+def has_few_chains(shape):
+    text = program.rule_set(cameras.site(MANY, shape), "-b", "iptables")
+    chains = len(re.findall(r"^:FLOWFW-", text, re.M))
+    print(f"# {chains:,} chains")
+    assert MANY > CAMERAS_FOR_A_CHAIN[shape] * chains, f"{chains:,} chains"
+
+
 def main():
     checks = tap.Tap()
     for shape in cameras.SHAPES:
@@ -65,6 +73,7 @@ def main():
         checks.run(f"{name}: hardly more bytes than by hand", is_short, shape)
         checks.run(f"{name}: sets declare a power of two", declares_sizes, shape)
         checks.run(f"{name}: the rules are those of {FEW}", has_the_same_rules, shape)
+        checks.run(f"iptables, {MANY:,} cameras ({shape}): few chains", has_few_chains, shape)
     return checks.done()
 
 
