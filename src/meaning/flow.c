@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * One flow as a set of packets, built from the last variable to the first: headers, then the
- * destination, the source, the protocol, the family and the interfaces.
+ * One flow as a set of packets: its headers, then the destination, the source, the protocol, the
+ * family and the interfaces.
  */
 
 #include "meaning/meaning.h"
@@ -46,7 +46,7 @@ static void settle(struct ranges *ranges) {
 	ranges->list.count = kept;
 }
 
-/* ---- what is behind the addresses ---- */
+/* ---- headers and states ---- */
 
 static fw_space one(struct fw_spaces *spaces, enum fw_var var, uint64_t value) {
 	return fw_space_interval(spaces, var, fw_value(value), fw_value(value));

@@ -227,7 +227,7 @@ fw_space fw_space_union_all(struct fw_spaces *spaces, const fw_space *sets, size
 	memcpy(round, sets, count * sizeof(*round));
 	uint32_t mark = fw_spaces_mark(spaces);
 	size_t words = spaces->word_count;
-	/* Forgetting walks all that there is, so there must be something to gain. */
+	/* Forgetting costs the memory of results, so there must be something to gain. */
 	size_t allowed = words / 16 > GARBAGE_MIN ? words / 16 : GARBAGE_MIN;
 	while (count > 1 && !spaces->exhausted) {
 		count = unite_pairs(spaces, round, count);

@@ -274,7 +274,8 @@ bool fw_space_boxes(struct fw_spaces *spaces, fw_space set, fw_space within, siz
 	struct fw_boxes boxes = {0};
 	size_t used = spaces->node_count * sizeof(*spaces->nodes) +
 		      spaces->word_count * sizeof(*spaces->words);
-	struct fw_space_limits limits = {.bytes = spaces->limits.bytes - used,
+	struct fw_space_limits limits = {
+		.bytes = spaces->limits.bytes > used ? spaces->limits.bytes - used : 0,
 		.steps = spaces->limits.steps - spaces->steps};
 	struct fw_spaces listed;
 	assert(limit > 0);

@@ -79,10 +79,7 @@ static fw_space from_below(
 		fw_space values = fw_space_cases(to, var, cases, case_count);
 		sets[set_count++] = fw_space_intersect(to, values, child);
 	}
-	fw_space set = FW_SPACE_EMPTY;
-	for (size_t i = 0; i < set_count; i++) {
-		set = fw_space_union(to, set, sets[i]);
-	}
+	fw_space set = fw_space_unite(to, sets, set_count);
 	free(cases);
 	free(sets);
 	return set;

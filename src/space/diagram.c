@@ -319,19 +319,23 @@ fw_space fw_space_make(struct fw_spaces *spaces, unsigned level, size_t base) {
 	return count == 1 ? edges[0].child : find_or_add(spaces, level, edges, count);
 }
 
+void fw_walk_to(const struct fw_spaces *spaces, struct fw_walk *walk, struct fw_addr value) {
+	uint32_t low = walk->index, high = walk->count - 1;
+	while (low < high) {
+		walk->index = low + (high - low) / 2;
+		if (fw_less(fw_walk_last(spaces, walk), value)) {
+			low = walk->index + 1;
+		} else {
+			high = walk->index;
+		}
+	}
+	walk->index = low;
+}
+
 fw_space fw_space_follow(
 	const struct fw_spaces *spaces, fw_space set, unsigned level, struct fw_addr value) {
 	struct fw_walk walk = fw_walk(spaces, set, level);
-	uint32_t low = 0, high = walk.count - 1;
-	while (low < high) {
-		walk.index = low + (high - low) / 2;
-		if (fw_less(fw_walk_last(spaces, &walk), value)) {
-			low = walk.index + 1;
-		} else {
-			high = walk.index;
-		}
-	}
-	walk.index = low;
+	fw_walk_to(spaces, &walk, value);
 	return fw_walk_child(spaces, &walk);
 }
 

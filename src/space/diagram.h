@@ -114,6 +114,8 @@ static inline fw_space fw_walk_child(const struct fw_spaces *spaces, const struc
 	return walk->through ? walk->whole : spaces->words[walk->children + walk->index];
 }
 
+/** Goes to the edge of a value, which must not be before the one it is at. */
+void fw_walk_to(const struct fw_spaces *spaces, struct fw_walk *walk, struct fw_addr value);
 /** Where a set leads for one value at a level, its own or one before it. */
 fw_space fw_space_follow(
 	const struct fw_spaces *spaces, fw_space set, unsigned level, struct fw_addr value);

@@ -80,7 +80,8 @@ typedef uint32_t fw_space;
 #define FW_SPACE_ALL	   ((fw_space)1)
 #define FW_SPACE_EXHAUSTED UINT32_MAX
 
-/** What the sets of one manager may cost together, lists of boxes aside; 0 is the default. */
+/** What the sets of one manager may cost together, lists of boxes and the diagrams that they are
+ * made from aside: these may take as much again. 0 is the default. */
 struct fw_space_limits {
 	size_t bytes;	/* of memory, tables included; FW_SPACE_BYTES_MAX at most */
 	uint64_t steps; /* edges looked at: the bound of time */

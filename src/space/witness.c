@@ -108,8 +108,9 @@ struct front {
 
 struct choice {
 	const struct fw_spaces *spaces;
-	fw_space set; /* what is left, as far as it is above the fronts */
-	FW_VEC(struct front) fronts;
+	fw_space set;		     /* what is left, as far as it is above the fronts */
+	FW_VEC(struct front) fronts; /* by their starts */
+	FW_VEC(fw_space) starts;     /* of fronts to be */
 	struct fw_point point;
 };
 
@@ -117,27 +118,45 @@ static bool is_above(const struct fw_spaces *spaces, fw_space set) {
 	return fw_space_level(spaces, set) < spaces->order.levels[FW_VAR_SOURCE];
 }
 
-static struct front *find_front(struct choice *choice, fw_space start) {
-	for (size_t i = 0; i < choice->fronts.count; i++) {
-		if (choice->fronts.items[i].start == start) {
-			return &choice->fronts.items[i];
-		}
-	}
-	return NULL;
+static int compare_starts(const void *left, const void *right) {
+	const fw_space *a = left, *b = right;
+	return (*a > *b) - (*a < *b);
 }
 
-static void find_fronts(struct choice *choice, fw_space set) {
+static bool is_front(const struct choice *choice, fw_space set) {
+	/* The start is what a front begins with, and they are in that order. */
+	return choice->fronts.count != 0 &&
+	       bsearch(&set, choice->fronts.items, choice->fronts.count,
+		       sizeof(*choice->fronts.items), compare_starts) != NULL;
+}
+
+/* All that paths lead to, some more than once. */
+static void find_starts(struct choice *choice, fw_space set) {
 	const struct fw_spaces *spaces = choice->spaces;
 	if (!is_above(spaces, set)) {
-		if (set != FW_SPACE_EMPTY && find_front(choice, set) == NULL) {
-			FW_VEC_ADD(&choice->fronts, (struct front){.start = set, .at = set});
+		if (set != FW_SPACE_EMPTY) {
+			FW_VEC_ADD(&choice->starts, set);
 		}
 		return;
 	}
 	for (struct fw_walk walk = fw_walk(spaces, set, fw_space_level(spaces, set));
 		walk.index < walk.count; walk.index++) {
-		find_fronts(choice, fw_walk_child(spaces, &walk));
+		find_starts(choice, fw_walk_child(spaces, &walk));
 	}
+}
+
+static void find_fronts(struct choice *choice) {
+	find_starts(choice, choice->set);
+	assert(choice->starts.count != 0); /* no node is empty */
+	qsort(choice->starts.items, choice->starts.count, sizeof(*choice->starts.items),
+		compare_starts);
+	for (size_t i = 0; i < choice->starts.count; i++) {
+		fw_space start = choice->starts.items[i];
+		if (i == 0 || start != choice->starts.items[i - 1]) {
+			FW_VEC_ADD(&choice->fronts, (struct front){.start = start, .at = start});
+		}
+	}
+	FW_VEC_FINI(&choice->starts);
 }
 
 /* Whether a front is left that it leads to. */
@@ -145,7 +164,7 @@ static bool leads_on(struct choice *choice, fw_space set) {
 	const struct fw_spaces *spaces = choice->spaces;
 	if (!is_above(spaces, set)) {
 		return set != FW_SPACE_EMPTY &&
-		       (choice->fronts.count == 0 || find_front(choice, set) != NULL);
+		       (choice->fronts.count == 0 || is_front(choice, set));
 	}
 	for (struct fw_walk walk = fw_walk(spaces, set, fw_space_level(spaces, set));
 		walk.index < walk.count; walk.index++) {
@@ -214,26 +233,31 @@ static void step(struct choice *choice, struct fw_addr end) {
 /* The same in the fronts. Values that no packet tells apart are together. */
 static bool find_in_fronts(struct choice *choice, unsigned level, struct fw_interval among,
 	struct fw_interval *out_values) {
-	struct fw_addr first = {0, 0}, end = {0, 0}, max = choice->spaces->order.max[level];
+	struct fw_addr from = among.low, end = among.low;
 	bool any = false;
 	for (size_t i = 0; i < choice->fronts.count; i++) {
 		struct front *front = &choice->fronts.items[i];
 		front->walk = fw_walk(choice->spaces, front->at, level);
 		front->last = FW_SPACE_EXHAUSTED;
+		fw_walk_to(choice->spaces, &front->walk, among.low);
 	}
-	for (bool begun = false; !begun || !fw_same(end, max); begun = true) {
-		struct fw_addr from = begun ? fw_addr_next(end) : first;
+	for (;;) {
 		bool before = any;
 		if (!is_unchanged(choice, &any)) {
-			if (before && overlap(among, first, end, out_values)) {
+			if (before) {
+				out_values->high = end;
 				return true;
 			}
-			first = from;
+			out_values->low = from;
 		}
 		end = step_end(choice);
+		if (!fw_less(end, among.high)) {
+			out_values->high = among.high;
+			return any;
+		}
 		step(choice, end);
+		from = fw_addr_next(end);
 	}
-	return any && overlap(among, first, end, out_values);
 }
 
 static bool find_values(struct choice *choice, enum fw_var var, struct fw_interval among,
@@ -300,7 +324,7 @@ struct fw_point fw_space_witness(const struct fw_spaces *spaces, fw_space set) {
 	for (size_t i = 1; i < FW_VAR_COUNT; i++) {
 		enum fw_var var = fw_var_listed[i];
 		if (var == FW_VAR_SOURCE) {
-			find_fronts(&choice, choice.set);
+			find_fronts(&choice);
 		}
 		struct fw_interval values = find_preferred(&choice, var);
 		struct fw_addr chosen = values.low;
@@ -310,7 +334,7 @@ struct fw_point fw_space_witness(const struct fw_spaces *spaces, fw_space set) {
 		choice.point.values[var] = chosen;
 		follow(&choice, var, chosen);
 	}
-	assert(find_front(&choice, choice.set) != NULL);
+	assert(is_front(&choice, choice.set));
 	FW_VEC_FINI(&choice.fronts);
 	return choice.point;
 }
