@@ -186,6 +186,7 @@ struct fw_ipt_pool {
 	struct fw_arena *arena;
 	struct fw_ipt_slot *slots; /* by hash */
 	size_t slot_count, count;
+	uint64_t key[2]; /* of the hash: one that nobody knows, for each pool */
 };
 
 struct fw_ipt_slot;

@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 enum { SLOTS_MIN = 64, FREE_OF_SLOTS = 2 /* one of so many is, at least */ };
 
@@ -23,7 +24,8 @@ struct fw_ipt_slot {
 	struct fw_ipt_entry *entry; /* NULL: free */
 };
 
-static uint64_t hash_of(const char *bytes, size_t size) {
+/* With a key, so that whoever writes a rule set cannot have all of its words in one place. */
+static uint64_t hash_of(const struct fw_ipt_pool *pool, const char *bytes, size_t size) {
 	uint64_t hash = size, part;
 
 	for (; size != 0; bytes += sizeof(part), size -= sizeof(part)) {
@@ -34,7 +36,8 @@ static uint64_t hash_of(const char *bytes, size_t size) {
 		} else {
 			memcpy(&part, bytes, sizeof(part));
 		}
-		hash = (hash ^ part) * UINT64_C(0x9e3779b97f4a7c15);
+		part = (part ^ pool->key[0]) * (pool->key[1] | 1);
+		hash = (hash ^ part ^ part >> 29) * UINT64_C(0x9e3779b97f4a7c15);
 		hash ^= hash >> 32;
 	}
 	return hash;
@@ -62,6 +65,10 @@ static void grow(struct fw_ipt_pool *pool) {
 	if (pool->count < old_count / FREE_OF_SLOTS) {
 		return;
 	}
+	if (old_count == 0 &&
+		getrandom(pool->key, sizeof(pool->key), GRND_NONBLOCK) != sizeof(pool->key)) {
+		pool->key[0] = (uintptr_t)pool; /* early at boot; better than a fixed one */
+	}
 	pool->slot_count = old_count != 0 ? 2 * old_count : SLOTS_MIN;
 	pool->slots = fw_alloc(pool->slot_count * sizeof(*pool->slots));
 	for (size_t i = 0; i < old_count; i++) {
@@ -79,7 +86,7 @@ static void grow(struct fw_ipt_pool *pool) {
 static struct fw_ipt_entry *find_or_add(struct fw_ipt_pool *pool, const void *bytes, size_t size) {
 	bytes = bytes != NULL ? bytes : ""; /* of no bytes */
 	grow(pool);
-	uint64_t hash = hash_of(bytes, size);
+	uint64_t hash = hash_of(pool, bytes, size);
 	struct fw_ipt_slot *slot = find_slot(pool, hash, bytes, size);
 
 	if (slot->entry == NULL) {
