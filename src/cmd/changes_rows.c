@@ -114,15 +114,15 @@ static void add_rows(struct fw_changes *changes, const struct fw_change_row *lik
 static void list_set(
 	struct fw_changes *changes, const struct fw_change_row *like, struct rows *rows) {
 	size_t room = changes->limit - rows->list.count;
-	fw_space universe =
-		fw_space_universe(&changes->spaces, fw_interfaces_count(&changes->interfaces));
 	struct fw_boxes boxes;
 
-	/* Finding boxes costs as much as all sets that there are, so none are where none fit. */
+	/* Boxes cost as much as their set does, so none are looked for where none fit. */
 	if (room == 0) {
 		rows->left_out++;
 		return;
 	}
+	fw_space universe =
+		fw_space_universe(&changes->spaces, fw_interfaces_count(&changes->interfaces));
 	/* Two boxes may be one row. */
 	if (!fw_space_boxes(&changes->spaces, like->set, universe, 2 * room, &boxes)) {
 		return;

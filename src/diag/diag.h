@@ -136,9 +136,9 @@ void fw_diags_unused(struct fw_diags *diags);
 
 /**
  * Reads a file of a profile and checks what libyaml would pass or misplace: invalid UTF-8, NUL and
- * other control characters, and the line breaks that only YAML knows (lone CR, NEL, LS, PS). A byte
- * order mark is skipped; CRLF is fine. `wanted_by` is the place that asked for the file, or points
- * nowhere. NULL: an error is in the list.
+ * other control characters, and the line breaks that only YAML knows (lone CR, NEL, LS, PS). The
+ * reader of plain YAML relies on all of it. A byte order mark is skipped; CRLF is fine. `wanted_by`
+ * is the place that asked for the file, or points nowhere. NULL: an error is in the list.
  */
 const struct fw_source *fw_source_read(
 	struct fw_arena *arena, const char *path, struct fw_span wanted_by, struct fw_diags *diags);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The table of numbers grows before it is half full, so that what is next to a slot is seldom
- * another's.
+ * The table of numbers grows before it is more than half full, so that what is next to a slot is
+ * seldom another's.
  */
 
 #include "emit/index.h"

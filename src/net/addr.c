@@ -316,7 +316,7 @@ int fw_range_compare(const struct fw_range *a, const struct fw_range *b) {
 #define OCTETS64(n) OCTETS16(n), OCTETS16((n) + 16), OCTETS16((n) + 32), OCTETS16((n) + 48)
 static const char octets[256][4] = {OCTETS64(0), OCTETS64(64), OCTETS64(128), OCTETS64(192)};
 
-/* Needs room for one byte more than the text. */
+/* Needs room for one byte more than the longest text, whatever the address. */
 static char *write_ipv4(char *at, uint64_t addr) {
 	for (int shift = 24; shift >= 0; shift -= 8) {
 		const char *octet = octets[addr >> shift & 255];

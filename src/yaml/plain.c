@@ -6,7 +6,7 @@
  * listed here is not plain, mistakes above all, and libyaml reads the whole file: it alone says
  * what YAML is and what is wrong with a text. Tests hold both to the same nodes.
  *
- * Plain are, in lines without tabs:
+ * Plain are, without tabs but in quotes and comments:
  * - block mappings and lists, with a value on the line of its key or `-`, or below a key in lines
  *   further in (a list also at its key's column); a mapping may begin behind a `-`;
  * - mappings and lists in brackets that end on their line, each key with a value;

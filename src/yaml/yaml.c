@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * From libyaml's events to nodes. libyaml allocates each scalar; the nodes here point into the
- * source wherever the text stands there as it is, and come from an arena. Open collections are on a
- * stack of fixed depth, their children on one common stack, so nothing here recurses but the copy
- * of an anchored part of a streamed item.
+ * Who reads a text, and from libyaml's events to nodes: their places, and what they say. libyaml
+ * allocates each scalar; nodes point into the source wherever the text stands there as it is.
  */
 
 #include <assert.h>
